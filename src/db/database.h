@@ -1,0 +1,199 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/strong_id.h"
+
+namespace roadstead::db {
+
+/// A parameter of a statement; holds views, so it lives only for the call. Bytes are stored as a
+/// blob, text as text.
+class Param {
+ public:
+  Param(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
+  template <typename T>
+    requires std::is_integral_v<T>
+  Param(T number)
+      : value_(static_cast<std::int64_t>(number)) {}  // NOLINT(google-explicit-constructor)
+  template <typename Tag>
+  Param(StrongId<Tag> id) : value_(id.value) {}   // NOLINT(google-explicit-constructor)
+  Param(Time time) : value_(to_micros(time)) {}   // NOLINT(google-explicit-constructor)
+  Param(std::string_view text) : value_(text) {}  // NOLINT(google-explicit-constructor)
+  Param(const std::string& text)
+      : value_(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
+  Param(const char* text)
+      : value_(std::string_view(text)) {}                     // NOLINT(google-explicit-constructor)
+  Param(std::span<const std::byte> bytes) : value_(bytes) {}  // NOLINT(google-explicit-constructor)
+  template <typename T>
+  Param(const std::optional<T>& maybe) {  // NOLINT(google-explicit-constructor)
+    if (maybe) {
+      *this = Param(*maybe);
+    }
+  }
+
+  using Variant =
+      std::variant<std::monostate, std::int64_t, std::string_view, std::span<const std::byte>>;
+  [[nodiscard]] const Variant& get() const { return value_; }
+
+ private:
+  Variant value_;
+};
+using Params = std::span<const Param>;
+
+/// The current row of a result; valid only inside the callback it is handed to. Columns count from
+/// 0. Null reads as 0 or "".
+class Row {
+ public:
+  virtual ~Row() = default;
+  [[nodiscard]] virtual bool is_null(int column) const = 0;
+  [[nodiscard]] virtual std::int64_t integer(int column) const = 0;
+  [[nodiscard]] virtual std::string_view text(int column) const = 0;  ///< Text or blob bytes.
+  [[nodiscard]] bool boolean(int column) const { return integer(column) != 0; }
+  [[nodiscard]] Time time(int column) const { return from_micros(integer(column)); }
+  template <typename Id>
+  [[nodiscard]] Id id(int column) const {
+    return Id{integer(column)};
+  }
+};
+
+/// Reads inside one consistent snapshot. SQL uses '?' placeholders and the portable subset of
+/// ADR 4. Statements are prepared once per connection and remembered by their text, so keep the set
+/// of texts bounded. Errors of all statements: kUnavailable + kDatabase (busy, gone, disk full),
+/// kConflict + kDatabase (a unique or foreign key is violated; `detail` names the constraint when
+/// the engine tells), kInternal + kDatabase (a defect in the statement).
+class ReadSession {
+ public:
+  virtual ~ReadSession() = default;
+
+  /// Calls `row` for each row until it returns false or the rows end.
+  virtual Result<void> each(std::string_view sql, Params params,
+                            const std::function<bool(const Row&)>& row) = 0;
+  Result<void> each(std::string_view sql, std::initializer_list<Param> params,
+                    const std::function<bool(const Row&)>& row) {
+    return each(sql, Params(params.begin(), params.size()), row);
+  }
+
+  /// The first row through `map`, or nothing.
+  template <typename F>
+  auto first(std::string_view sql, std::initializer_list<Param> params, F&& map)
+      -> Result<std::optional<std::invoke_result_t<F, const Row&>>> {
+    return first(sql, Params(params.begin(), params.size()), std::forward<F>(map));
+  }
+  template <typename F>
+  auto first(std::string_view sql, Params params, F&& map)
+      -> Result<std::optional<std::invoke_result_t<F, const Row&>>> {
+    std::optional<std::invoke_result_t<F, const Row&>> found;
+    TRY(each(sql, params, [&](const Row& row) {
+      found.emplace(map(row));
+      return false;
+    }));
+    return found;
+  }
+  /// All rows through `map`; the statement itself must bound them (LIMIT).
+  template <typename F>
+  auto all(std::string_view sql, std::initializer_list<Param> params, F&& map)
+      -> Result<std::vector<std::invoke_result_t<F, const Row&>>> {
+    return all(sql, Params(params.begin(), params.size()), std::forward<F>(map));
+  }
+  template <typename F>
+  auto all(std::string_view sql, Params params, F&& map)
+      -> Result<std::vector<std::invoke_result_t<F, const Row&>>> {
+    std::vector<std::invoke_result_t<F, const Row&>> rows;
+    TRY(each(sql, params, [&](const Row& row) {
+      rows.push_back(map(row));
+      return true;
+    }));
+    return rows;
+  }
+
+  /// The database's clock, the same for the whole session: every time that decides something comes
+  /// from here.
+  virtual Time now() = 0;
+};
+
+/// Reads and changes inside one transaction.
+class WriteSession : public ReadSession {
+ public:
+  /// Number of rows changed.
+  virtual Result<std::int64_t> execute(std::string_view sql, Params params) = 0;
+  Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Param> params) {
+    return execute(sql, Params(params.begin(), params.size()));
+  }
+  /// Runs an INSERT into a table with an `id` column and returns the new id.
+  virtual Result<std::int64_t> insert(std::string_view sql, Params params) = 0;
+  Result<std::int64_t> insert(std::string_view sql, std::initializer_list<Param> params) {
+    return insert(sql, Params(params.begin(), params.size()));
+  }
+  /// A hint to run after the commit, e.g. to wake a worker: may come late, in any order or, after a
+  /// crash, never.
+  virtual void after_commit(std::function<void()> hint) = 0;
+};
+
+/// Where all state lives. Thread-safe. The two verbs below are everything that capability code
+/// sees.
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  /// Runs `fn` on a consistent snapshot that begins after the call. Short: at most a few
+  /// milliseconds.
+  template <typename F>
+  auto read(F&& fn) -> std::invoke_result_t<F, ReadSession&> {
+    using R = std::invoke_result_t<F, ReadSession&>;
+    std::optional<R> result;
+    const Result<void> outcome = run_read([&](ReadSession& session) -> Result<void> {
+      result.emplace(fn(session));
+      return {};
+    });
+    if (!outcome) {
+      return outcome.error();
+    }
+    return std::move(*result);
+  }
+
+  /// Runs `fn` in a transaction: all of it happens or, when it returns an Error, nothing. Durable
+  /// when this returns success. `fn` may run more than once (conflict, failed group commit) and on
+  /// another thread: no side effect outside the session, and everything it captures lives until
+  /// write() returns. At most about 1,000 rows per call; page larger work.
+  template <typename F>
+  auto write(F&& fn) -> std::invoke_result_t<F, WriteSession&> {
+    using R = std::invoke_result_t<F, WriteSession&>;
+    std::optional<R> result;
+    const Result<void> outcome = run_write([&](WriteSession& session) -> Result<void> {
+      result.emplace(fn(session));
+      if (!result->has_value()) {
+        return result->error();
+      }
+      return {};
+    });
+    if (!outcome) {
+      return outcome.error();
+    }
+    return std::move(*result);
+  }
+
+  /// True when a read on this engine is so short that an I/O thread may do it (embedded, no
+  /// network).
+  [[nodiscard]] virtual bool reads_are_local() const = 0;
+  /// One line for `health`: success, or why not.
+  virtual Result<void> ping() = 0;
+
+ protected:
+  virtual Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn) = 0;
+  virtual Result<void> run_write(const std::function<Result<void>(WriteSession&)>& fn) = 0;
+};
+
+}  // namespace roadstead::db

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/digest.h"
+#include "sys/file.h"
+
+namespace roadstead::storage {
+
+/// Where a blob's bytes lie, as the `blob.location` column keeps it. Opaque outside storage/.
+struct Location {
+  std::string value;
+  auto operator<=>(const Location&) const = default;
+};
+
+/// A blob opened for reading. Used by one thread at a time.
+class BlobReader {
+ public:
+  virtual ~BlobReader() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  /// Reads until `into` is full or the blob ends; returns the bytes read.
+  virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) = 0;
+  /// The open file that holds exactly the blob, for sendfile; null when the bytes are not in a
+  /// file.
+  [[nodiscard]] virtual std::shared_ptr<const sys::File> file() const = 0;
+};
+
+/// One upload in progress. Used by one thread at a time. Destroying a writer keeps what the last
+/// checkpoint() covered; a writer that was never checkpointed is discarded.
+class BlobWriter {
+ public:
+  virtual ~BlobWriter() = default;
+  /// Hashes and stores. Errors: kUnavailable + kStorage when the disk is full; the writer can then
+  /// only be discarded or resumed.
+  virtual Result<void> append(std::span<const std::byte> bytes) = 0;
+  [[nodiscard]] virtual std::uint64_t offset() const = 0;
+  /// A token from which resume() goes on at offset(), also in another process. Bytes before it
+  /// survive kill -9, not power loss.
+  virtual Result<std::string> checkpoint() = 0;
+  /// Publishes the bytes under `expected`; on success they survive a crash of the machine. Content
+  /// that does not hash to it publishes nothing and discards nothing: kDigestMismatch + kDigest.
+  /// Only a digest of another algorithm than the writer's costs a re-read. Call it while holding
+  /// the digest's DigestLocks entry together with the row that will name the location.
+  virtual Result<Location> commit(const model::Digest& expected) = 0;
+  /// Removes what was staged. The writer is unusable afterwards.
+  virtual Result<void> discard() = 0;
+};
+
+/// Bytes addressed by digest. A blob is absent, or complete and verified; no reader sees a partial
+/// one, not even after a crash. All methods may be called from any thread. Every implementation
+/// passes BlobStoreContract (storage/testing/).
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+
+  /// Size in bytes. Errors: kNotFound + kBlob.
+  virtual Result<std::uint64_t> stat(const Location& location) = 0;
+  /// Errors: kNotFound + kBlob.
+  virtual Result<std::unique_ptr<BlobReader>> open(const Location& location) = 0;
+  /// Starts an upload that no reader can see until it is committed. `size_hint` preallocates; 0
+  /// when unknown.
+  virtual Result<std::unique_ptr<BlobWriter>> begin(model::Algorithm algorithm,
+                                                    std::uint64_t size_hint) = 0;
+  /// Goes on from a checkpoint: staged bytes behind it are cut off. Errors: kNotFound + kUpload
+  /// when the staged bytes are gone or shorter than the checkpoint.
+  virtual Result<std::unique_ptr<BlobWriter>> resume(const std::string& token) = 0;
+  /// Discards the staged bytes of a checkpoint; absent ones are success.
+  virtual Result<void> discard(const std::string& token) = 0;
+  /// Removes published blobs; an absent one is success, so that collection can be retried. Durable
+  /// when it returns.
+  virtual Result<void> remove(std::span<const Location> locations) = 0;
+  /// One page of published locations after `cursor` ("" for the first), at most `count`, for the
+  /// checker. Empty at the end.
+  virtual Result<std::vector<Location>> list(const std::string& cursor, std::size_t count) = 0;
+  /// Staged uploads last written before `age` ago, as tokens for discard(): what crashes left
+  /// behind.
+  virtual Result<std::vector<std::string>> stale_uploads(std::chrono::seconds age) = 0;
+  /// Bytes that can still be stored, or nothing when the store has no such limit.
+  virtual Result<std::optional<std::uint64_t>> free_space() = 0;
+};
+
+}  // namespace roadstead::storage
