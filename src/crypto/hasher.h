@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "base/result.h"
@@ -14,6 +15,8 @@ namespace roadstead::crypto {
 enum class HashAlgorithm : std::uint8_t { kSha256, kSha512 };
 /// "sha256", "sha512": the names of the OCI image specification.
 std::string_view to_string(HashAlgorithm algorithm);
+/// Digits of a hexadecimal digest: 64, 128.
+std::size_t hex_size(HashAlgorithm algorithm);
 
 /// A running SHA-2 hash whose state can be saved between two chunks of an upload and resumed in
 /// another process. Copyable: a copy continues on its own. Used by one thread at a time.
@@ -27,7 +30,7 @@ class Hasher {
   void update(std::span<const std::byte> bytes);
   /// Number of bytes hashed so far.
   [[nodiscard]] std::uint64_t length() const;
-  /// Opaque printable text, the same on every machine.
+  /// Opaque printable text, the same on every machine: at most 512 characters without spaces.
   [[nodiscard]] std::string save() const;
   /// Lower-case hexadecimal digest of everything so far; the hasher can go on.
   [[nodiscard]] std::string hex_digest() const;
