@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -67,6 +68,11 @@ std::string_view to_string(Action action);
 bool role_allows(Role role, Resource resource, Action action);
 /// What anyone, signed in or not, may do in a public project.
 bool public_allows(Resource resource, Action action);
+
+/// The resources of a project and all actions, in the order of the enumerations, for listings of
+/// permissions.
+inline constexpr std::size_t kProjectResourceCount = static_cast<std::size_t>(Resource::kCatalog);
+inline constexpr std::size_t kActionCount = static_cast<std::size_t>(Action::kScannerPull) + 1;
 
 /// What an operation of an API needs. There is no default: an operation without a permission does
 /// not compile.

@@ -34,6 +34,7 @@ struct Principal {
   std::optional<std::int64_t> credential_version;
   /// Present for bearer tokens: the upper bound of what they permit, whatever the rows say.
   std::optional<std::vector<GrantedScope>> scopes;
+  bool catalog = false;  ///< The bearer token holds registry:catalog:*.
   Time token_issued_at{};
 
   /// "user:alice" or "anonymous", for logs.

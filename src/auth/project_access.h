@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "auth/permission.h"
@@ -50,6 +51,9 @@ class ProjectAccess {
   [[nodiscard]] bool is_sysadmin() const { return sysadmin_; }
 
  private:
+  [[nodiscard]] bool scopes_allow(const Principal& principal, Action action,
+                                  std::string_view repository) const;
+
   ProjectId project_;
   std::string project_name_;
   Time created_at_{};
