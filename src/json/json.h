@@ -1,10 +1,13 @@
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -14,9 +17,6 @@ struct Limits {
   std::size_t depth_max = 32;
   std::size_t size_max = std::size_t{4} << 20U;
 };
-
-class Array;
-class Object;
 
 /// A view of a value inside a Document; valid as long as the Document. Cheap to copy. A
 /// default-made Value is absent. The as_… functions answer nothing when the value has another type;
@@ -34,7 +34,7 @@ class Value {
   [[nodiscard]] std::optional<bool> as_bool() const;
   /// Member of an object, or an absent Value when this is no object or has no such member.
   [[nodiscard]] Value operator[](std::string_view name) const;
-  /// Elements of an array / members of an object, in order; 0 for other types.
+  /// Number of elements of an array or members of an object; 0 for other types.
   [[nodiscard]] std::size_t size() const;
   /// Element `index` of an array, index < size().
   [[nodiscard]] Value at(std::size_t index) const;
@@ -55,7 +55,8 @@ class Value {
 /// A parsed JSON text (RFC 8259): strict, UTF-8 checked, of two equal names the last counts.
 class Document {
  public:
-  /// Errors: kInvalid + kRequest with position, kTooLarge.
+  /// Errors: kInvalid + kRequest with position, kTooLarge + kRequest. Integers beyond int64 and
+  /// uint64 become floating-point numbers. `text` is not needed afterwards.
   static Result<Document> parse(std::string_view text, const Limits& limits = {});
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;
@@ -84,9 +85,18 @@ class Writer {
   void value(const std::string& text) { value(std::string_view(text)); }
   void value(std::int64_t number);
   void value(std::uint64_t number);
-  void value(int number) { value(static_cast<std::int64_t>(number)); }
-  void value(double number);
-  void value(bool truth);
+  void value(double number);  ///< NaN and infinities, which JSON lacks, become null.
+  /// Other integers, and bool. A template, so that no pointer becomes a truth value by accident.
+  template <std::integral T>
+  void value(T v) {
+    if constexpr (std::same_as<T, bool>) {
+      boolean(v);
+    } else if constexpr (std::signed_integral<T>) {
+      value(static_cast<std::int64_t>(v));
+    } else {
+      value(static_cast<std::uint64_t>(v));
+    }
+  }
   void null();
   /// `json` must be a valid JSON text; written as it is.
   void raw(std::string_view json);
@@ -95,16 +105,23 @@ class Writer {
     key(name);
     value(v);
   }
-  [[nodiscard]] std::string
-  take();  ///< The finished text. CHECKs that everything opened was closed.
+  /// The finished text. CHECKs that there is one and that everything opened was closed. The writer
+  /// is then as new.
+  [[nodiscard]] std::string take();
 
  private:
+  enum class Container : char { kObject = '}', kArray = ']' };
+  /// What was written last, which decides about commas and about what may follow.
+  enum class Last { kOpening, kKey, kValue };
+
   void before_value();
+  void open(char bracket, Container container);
+  void close(Container container);
+  void boolean(bool truth);
+
   std::string out_;
-  std::string
-      open_;  ///< One character per open container: '{' or '['; upper bit state kept beside it.
-  bool comma_ = false;
-  bool after_key_ = false;
+  std::vector<Container> open_;  ///< Outermost first.
+  Last last_ = Last::kOpening;
 };
 
 /// `text` as a JSON string with its quotes. Invalid UTF-8 is replaced by U+FFFD.
