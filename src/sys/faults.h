@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <string_view>
@@ -10,12 +11,17 @@ namespace roadstead::sys {
 /// ("open", "write", "fdatasync", "rename", "fsync", "mkdir", "unlink", "ftruncate", …) and returns
 /// 0 to let it happen or an errno value to fail it without doing it. Installed process-wide for the
 /// lifetime of the object; at most one at a time. One relaxed atomic load when none is installed.
+/// `decide` may run on several threads at once; while the object comes and goes no other thread
+/// may be in a file-system call.
 class ScopedFaults {
  public:
   explicit ScopedFaults(std::function<int(std::string_view call)> decide);
   ~ScopedFaults();
   ScopedFaults(const ScopedFaults&) = delete;
   ScopedFaults& operator=(const ScopedFaults&) = delete;
+
+ private:
+  std::function<int(std::string_view)> decide_;
 };
 
 /// Fails the N-th call (counting from 0) with `error_number`, lets all others happen; `fired()`
@@ -23,12 +29,26 @@ class ScopedFaults {
 class FailNth {
  public:
   FailNth(std::size_t n, int error_number);
-  ~FailNth();
-  [[nodiscard]] bool fired() const;
+  [[nodiscard]] bool fired() const { return fired_; }
 
  private:
-  struct State;
-  State* state_;
+  int decide();
+
+  const std::size_t n_;
+  const int error_number_;
+  std::atomic<std::size_t> calls_ = 0;
+  std::atomic<bool> fired_ = false;
+  ScopedFaults faults_;  // Last: calls decide().
 };
+
+namespace detail {
+extern std::atomic<const std::function<int(std::string_view)>*> installed_faults;
+}
+
+/// For code that makes a file-system call of its own: the errno value to fail it with, or 0.
+[[nodiscard]] inline int fault(std::string_view call) {
+  const auto* decide = detail::installed_faults.load(std::memory_order_relaxed);
+  return decide == nullptr ? 0 : (*decide)(call);
+}
 
 }  // namespace roadstead::sys

@@ -39,7 +39,8 @@ class File {
   /// Writes all of `bytes`, or fails with an unknown part of them written.
   Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes);
   Result<void> truncate(std::uint64_t size);
-  /// Reserves space so that later writes need no allocation; a file system that cannot is no error.
+  /// Reserves space, without changing size(), so that later writes need no allocation and a full
+  /// disk shows early; a file system that cannot is no error.
   Result<void> preallocate(std::uint64_t offset, std::uint64_t length);
   /// Starts write-back of a range without waiting (sync_file_range), so that the final sync is
   /// short. A hint.
@@ -58,6 +59,8 @@ class File {
 Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to);
 /// unlink(2); an absent file is success.
 Result<void> remove(const std::filesystem::path& path);
+/// rmdir(2); an absent directory is success. False when it is not empty.
+Result<bool> remove_directory(const std::filesystem::path& path);
 Result<bool> exists(const std::filesystem::path& path);
 /// mkdir -p, mode 0700, with every created directory's parent synced, so the path survives power
 /// loss.
@@ -68,7 +71,7 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
 /// Whole small file (at most `size_max` bytes, else kTooLarge).
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t size_max);
 /// Writes a new file beside `path`, syncs it and renames it over `path`; mode 0600. A reader sees
-/// old or new, whole.
+/// old or new, whole. A crash may leave `<path>.<random>.new` behind.
 Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
 /// Modification time, to notice changed certificates and configuration.
 Result<Time> modified_at(const std::filesystem::path& path);
