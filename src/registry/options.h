@@ -1,0 +1,41 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "base/byte_count.h"
+
+namespace roadstead::registry {
+
+/// What an operator may set. Built by app/.
+struct Options {
+  /// How long content stays after nothing refers to it any more. Half of it is what a client that
+  /// was told "present" by HEAD has left to finish.
+  std::chrono::seconds grace{2 * 3600};
+  /// ROADSTEAD_LEASE_SECONDS; absent means max(grace, 2 h).
+  std::chrono::seconds lease_override{0};
+  /// An upload that nobody touched for so long is gone.
+  std::chrono::seconds upload_lifetime{24 * 3600};
+  /// An upload idle for so long gives way when a limit on open uploads is reached.
+  std::chrono::seconds upload_idle{15 * 60};
+  std::int64_t uploads_per_project_max = 100;
+  std::int64_t uploads_per_identity_max = 32;
+  /// Uploads are refused while the store has less room than this, so that the database never runs
+  /// into a full disk.
+  ByteCount free_space_floor = 256_MiB;
+  /// Accept an index whose children are not all here.
+  bool sparse_indexes = false;
+  /// sys::boot_id(): staged bytes that were not synced are void after another boot.
+  std::string boot_id;
+
+  [[nodiscard]] std::chrono::seconds lease() const {
+    if (lease_override.count() > 0) {
+      return lease_override;
+    }
+    return std::max(grace, std::chrono::seconds{2 * 3600});
+  }
+};
+
+}  // namespace roadstead::registry
