@@ -57,6 +57,7 @@ CREATE TABLE repository (
   id {id},
   project_id {int} NOT NULL REFERENCES project (id),
   name {name} NOT NULL,
+  full_name {name} NOT NULL,
   description {text} NOT NULL,
   artifact_count {int} NOT NULL,
   pull_count {int} NOT NULL,
@@ -64,6 +65,8 @@ CREATE TABLE repository (
   update_time {time} NOT NULL
 );
 CREATE UNIQUE INDEX repository_name ON repository (project_id, name);
+-- The catalog is ordered by the bytes of the whole name; project name and path apart sort differently ('-' and '.' before '/').
+CREATE UNIQUE INDEX repository_full_name ON repository (full_name);
 
 CREATE TABLE blob (
   id {id},
@@ -77,11 +80,14 @@ CREATE TABLE blob (
 CREATE TABLE repository_blob (
   repository_id {int} NOT NULL REFERENCES repository (id),
   blob_id {int} NOT NULL REFERENCES blob (id),
+  project_id {int} NOT NULL,
   leased_until {time} NOT NULL,
   condemned_at {time},
   PRIMARY KEY (repository_id, blob_id)
 );
 CREATE INDEX repository_blob_holders ON repository_blob (blob_id);
+-- Does another repository of this project hold the blob? Must not walk all holders of a popular one.
+CREATE INDEX repository_blob_in_project ON repository_blob (project_id, blob_id);
 
 CREATE TABLE manifest (
   id {id},
@@ -95,6 +101,7 @@ CREATE TABLE manifest (
 
 CREATE TABLE artifact (
   id {id},
+  project_id {int} NOT NULL,
   repository_id {int} NOT NULL REFERENCES repository (id),
   manifest_id {int} NOT NULL REFERENCES manifest (id),
   digest {digest} NOT NULL,
@@ -113,7 +120,7 @@ CREATE TABLE artifact (
 CREATE UNIQUE INDEX artifact_digest ON artifact (repository_id, digest);
 CREATE INDEX artifact_subject ON artifact (repository_id, subject_digest, id);
 CREATE INDEX artifact_push ON artifact (repository_id, push_time, id);
-CREATE INDEX artifact_manifest ON artifact (manifest_id);
+CREATE INDEX artifact_manifest ON artifact (manifest_id, project_id);
 
 CREATE TABLE artifact_blob (
   artifact_id {int} NOT NULL REFERENCES artifact (id),
@@ -203,6 +210,7 @@ CREATE TABLE project_blob (
   blob_id {int} NOT NULL REFERENCES blob (id),
   PRIMARY KEY (project_id, blob_id)
 );
+CREATE INDEX project_blob_holders ON project_blob (blob_id);
 
 CREATE TABLE quota (
   project_id {int} NOT NULL PRIMARY KEY,
