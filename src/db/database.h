@@ -132,7 +132,8 @@ class WriteSession : public ReadSession {
   Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Param> params) {
     return execute(sql, Params(params.begin(), params.size()));
   }
-  /// Runs an INSERT into a table with an `id` column and returns the new id.
+  /// Runs an INSERT of one row, without ON CONFLICT, into a table with an `id` column and returns
+  /// the new id.
   virtual Result<std::int64_t> insert(std::string_view sql, Params params) = 0;
   Result<std::int64_t> insert(std::string_view sql, std::initializer_list<Param> params) {
     return insert(sql, Params(params.begin(), params.size()));

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,7 +14,8 @@
 namespace roadstead::db {
 
 struct SqliteOptions {
-  std::filesystem::path path;
+  std::filesystem::path path;  ///< The file; its directory exists.
+  std::string vfs{};           ///< Name of a registered SQLite VFS, for fault injection; or empty.
   std::size_t readers_max = 64;  ///< Idle read connections kept.
   std::size_t write_queue_max =
       4096;                     ///< Write functions waiting; more are refused with kUnavailable.
@@ -25,6 +30,7 @@ struct SqliteStatistics {
   std::uint64_t commits = 0;
   std::uint64_t write_functions = 0;
   std::uint64_t read_sessions = 0;
+  std::uint64_t statements = 0;  ///< Of sessions, with the BEGIN, COMMIT and SAVEPOINT around them.
   std::uint64_t write_queue_length = 0;  ///< now
   std::uint64_t wal_bytes = 0;           ///< now
 };

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "db/database.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace roadstead::db::internal {
+
+/// One connection to the database file with its prepared statements. Used by one thread at a time.
+///
+/// Errors of all functions are those of db::ReadSession; no message holds a bound value.
+class SqliteConnection {
+ public:
+  enum class Access { kRead, kWrite };
+  struct Options {
+    std::filesystem::path path;
+    std::string vfs{};  ///< Name of a registered VFS, or empty for the platform's own.
+    Access access = Access::kRead;
+    std::chrono::milliseconds busy_wait{2'000};  ///< For a lock held by another connection.
+    std::uint64_t wal_size_max = 64U << 20U;     ///< A reset WAL file is cut to a quarter of this.
+  };
+  /// kWrite creates the file (mode 0600) when it is missing and puts it into WAL mode.
+  static Result<std::unique_ptr<SqliteConnection>> open(const Options& options);
+  ~SqliteConnection();
+  SqliteConnection(const SqliteConnection&) = delete;
+  SqliteConnection& operator=(const SqliteConnection&) = delete;
+
+  /// Calls `row` for each row until it returns false; the statement is reset in every case. `row`
+  /// may run other statements, also the same one.
+  Result<void> each(std::string_view sql, Params params,
+                    const std::function<bool(const Row&)>& row);
+  /// Number of rows changed; rows that a RETURNING yields are dropped.
+  Result<std::int64_t> execute(std::string_view sql, Params params);
+  /// A statement without parameters, e.g. COMMIT.
+  Result<void> run(std::string_view sql);
+
+  [[nodiscard]] std::int64_t last_insert_id() const;
+  /// False after COMMIT and ROLLBACK, and when the engine itself rolled back (disk full, I/O error,
+  /// no memory).
+  [[nodiscard]] bool in_transaction() const;
+  /// Statements run since the last call.
+  std::uint64_t take_statement_count();
+  [[nodiscard]] sqlite3* handle() const { return handle_; }
+  /// The failure `code` of the last call on this connection.
+  [[nodiscard]] Error error(int code) const;
+
+ private:
+  struct Prepared {
+    sqlite3_stmt* statement = nullptr;
+    bool busy = false;
+  };
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  class Lease;
+
+  explicit SqliteConnection(sqlite3* handle) : handle_(handle) {}
+  Result<void> configure(const Options& options);
+  Result<Lease> lease(std::string_view sql);
+  Result<sqlite3_stmt*> prepare(std::string_view sql) const;
+  Result<void> bind(sqlite3_stmt* statement, Params params) const;
+  void forget_idle_statements();
+
+  sqlite3* handle_;
+  std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
+  std::uint64_t statement_count_ = 0;
+};
+
+}  // namespace roadstead::db::internal

@@ -1,0 +1,248 @@
+#include "db/internal/sqlite_writer.h"
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#include "db/internal/sqlite_session.h"
+
+namespace roadstead::db::internal {
+namespace {
+
+// Each attempt but the first follows a rollback by the engine and drops the function that was
+// running then. A disk that is still full after this many refuses the rest too.
+constexpr int kAttemptsMax = 3;
+
+Error unavailable(std::string message) {
+  return {Code::kUnavailable, Subject::kDatabase, std::move(message), {}};
+}
+
+}  // namespace
+
+/// A caller waiting in run(). Lives on the caller's stack until `done` was seen under the lock.
+struct SqliteWriter::Job {
+  const Function* function = nullptr;
+  SteadyTime queued_at;
+  Result<void> result;
+  std::vector<std::function<void()>> hints;
+  std::mutex mutex;
+  std::condition_variable finished;
+  bool done = false;
+};
+
+SqliteWriter::SqliteWriter(std::unique_ptr<SqliteConnection> connection, const Clock& clock,
+                           log::Logger logger, Options options)
+    : connection_(std::move(connection)),
+      clock_(clock),
+      logger_(logger),
+      options_(std::move(options)),
+      thread_([this] { loop(); }),
+      thread_id_(thread_.get_id()) {}
+
+SqliteWriter::~SqliteWriter() {
+  stop();
+}
+
+void SqliteWriter::stop() {
+  queue_.with([](Queue& queue) { queue.stopping = true; });
+  wake_.notify_all();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+Result<void> SqliteWriter::run(const Function& function) {
+  CHECK(!is_current_thread());
+  Job job;
+  job.function = &function;
+  job.queued_at = options_.steady_now();
+  const Result<void> queued = queue_.with([&](Queue& queue) -> Result<void> {
+    if (queue.stopping) {
+      return unavailable("database: shutting down");
+    }
+    if (queue.jobs.size() >= options_.queue_max) {
+      return unavailable("database: too many writes are waiting");
+    }
+    queue.jobs.push_back(&job);
+    return {};
+  });
+  TRY(queued);
+  wake_.notify_one();
+  std::unique_lock lock(job.mutex);
+  job.finished.wait(lock, [&] { return job.done; });
+  return std::move(job.result);
+}
+
+std::size_t SqliteWriter::queued() const {
+  return queue_.with([](const Queue& queue) { return queue.jobs.size(); });
+}
+
+void SqliteWriter::loop() {
+  for (;;) {
+    Jobs jobs = wait_for_jobs();
+    if (jobs.empty()) {
+      return;
+    }
+    fail_expired(jobs, 0);
+    run_batch(std::move(jobs), true);
+  }
+}
+
+SqliteWriter::Jobs SqliteWriter::wait_for_jobs() {
+  Jobs jobs;
+  queue_.wait(
+      wake_, [](const Queue& queue) { return queue.stopping || !queue.jobs.empty(); },
+      [&](Queue& queue) { move_queued(queue, options_.batch_max, jobs); });
+  return jobs;
+}
+
+void SqliteWriter::take_more(Jobs& jobs) {
+  const std::size_t first = jobs.size();
+  queue_.with([&](Queue& queue) { move_queued(queue, options_.batch_max, jobs); });
+  fail_expired(jobs, first);
+}
+
+void SqliteWriter::move_queued(Queue& queue, std::size_t size_max, Jobs& jobs) {
+  while (!queue.jobs.empty() && jobs.size() < size_max) {
+    jobs.push_back(queue.jobs.front());
+    queue.jobs.pop_front();
+  }
+}
+
+void SqliteWriter::fail_expired(Jobs& jobs, std::size_t first) {
+  const SteadyTime now = options_.steady_now();
+  const auto begin = jobs.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto expired = std::stable_partition(
+      begin, jobs.end(), [&](const Job* job) { return now - job->queued_at <= options_.wait_max; });
+  Jobs late(expired, jobs.end());
+  jobs.erase(expired, jobs.end());
+  fail_all(late, unavailable("database: the write waited too long"));
+}
+
+void SqliteWriter::run_batch(Jobs jobs, bool may_grow) {
+  for (int attempts = 1; !jobs.empty(); ++attempts) {
+    const Outcome outcome = attempt(jobs, may_grow && attempts == 1);
+    if (outcome == Outcome::kDone) {
+      return;
+    }
+    if (outcome == Outcome::kUnmatched) {
+      for (Job* job : jobs) {
+        run_batch({job}, false);
+      }
+      return;
+    }
+    if (attempts == kAttemptsMax) {
+      return fail_all(jobs, unavailable("database: the transaction was rolled back"));
+    }
+  }
+}
+
+SqliteWriter::Outcome SqliteWriter::attempt(Jobs& jobs, bool may_grow) {
+  roll_back();  // Only if an earlier rollback failed.
+  if (const Result<void> begun = connection_->run("BEGIN IMMEDIATE"); !begun) {
+    fail_all(jobs, begun.error());
+    return Outcome::kDone;
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    Job& job = *jobs[i];
+    if (Result<void> kept = run_in_savepoint(job); !kept) {
+      roll_back();
+      logger_.error("write transaction lost", {{"error", describe(kept.error())}});
+      job.result = std::move(kept);
+      finish(job);
+      jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(i));
+      return Outcome::kLost;
+    }
+    if (may_grow && i + 1 == jobs.size()) {
+      take_more(jobs);
+    }
+  }
+  return commit(jobs);
+}
+
+Result<void> SqliteWriter::run_in_savepoint(Job& job) {
+  TRY(connection_->run("SAVEPOINT function"));
+  SqliteSession session(*connection_, clock_);
+  job.result = call(*job.function, session);
+  if (session.lost()) {
+    return *session.lost();
+  }
+  CHECK(connection_->in_transaction());  // Otherwise the function itself has said COMMIT.
+  if (!job.result) {
+    TRY(connection_->run("ROLLBACK TO function"));
+    job.hints.clear();
+  } else {
+    job.hints = session.take_hints();
+  }
+  return connection_->run("RELEASE function");
+}
+
+Result<void> SqliteWriter::call(const Function& function, WriteSession& session) {
+  // A throwing function must fail alone and not end the process for everybody in the batch.
+  try {
+    return function(session);
+  } catch (const std::exception& exception) {
+    return Error{Code::kInternal,
+                 Subject::kDatabase,
+                 std::string("database: exception in a write function: ") + exception.what(),
+                 {}};
+  }
+}
+
+SqliteWriter::Outcome SqliteWriter::commit(Jobs& jobs) {
+  const Result<void> committed = connection_->run("COMMIT");
+  statements_ += connection_->take_statement_count();
+  if (committed) {
+    ++commits_;
+    deliver(jobs);
+    return Outcome::kDone;
+  }
+  roll_back();
+  logger_.error("commit failed", {{"error", describe(committed.error())}});
+  // Without space or I/O nobody can commit. Anything else (a deferred constraint) is the fault of
+  // one function, and only alone is it found.
+  if (committed.error().code != Code::kUnavailable && jobs.size() > 1) {
+    return Outcome::kUnmatched;
+  }
+  fail_all(jobs, committed.error());
+  return Outcome::kDone;
+}
+
+void SqliteWriter::roll_back() {
+  if (!connection_->in_transaction()) {
+    return;
+  }
+  if (const Result<void> result = connection_->run("ROLLBACK"); !result) {
+    logger_.error("rollback failed", {{"error", describe(result.error())}});
+  }
+}
+
+void SqliteWriter::deliver(Jobs& jobs) {
+  for (Job* job : jobs) {
+    for (const auto& hint : job->hints) {
+      hint();
+    }
+  }
+  for (Job* job : jobs) {
+    finish(*job);
+  }
+}
+
+void SqliteWriter::fail_all(Jobs& jobs, const Error& error) {
+  for (Job* job : jobs) {
+    job->result = error;
+    finish(*job);
+  }
+  jobs.clear();
+}
+
+void SqliteWriter::finish(Job& job) {
+  ++functions_;
+  // Under the lock: as soon as it is released the caller may return and the job be gone.
+  const std::lock_guard lock(job.mutex);
+  job.done = true;
+  job.finished.notify_one();
+}
+
+}  // namespace roadstead::db::internal

@@ -1,0 +1,125 @@
+#include "db/migration.h"
+
+#include <gtest/gtest.h>
+
+#include "db/internal/sqlite_connection.h"
+#include "db/internal/sqlite_session.h"
+#include "db/testing/scratch_database.h"
+
+namespace roadstead::db {
+namespace {
+
+using testing::open_scratch_database;
+using testing::ScratchDatabase;
+
+std::int64_t count(Database& database, std::string_view table) {
+  return database
+      .read([&](ReadSession& session) -> Result<std::int64_t> {
+        const auto found = TRY(session.first("SELECT count(*) FROM " + std::string(table), {},
+                                             [](const Row& row) { return row.integer(0); }));
+        return found.value_or(-1);
+      })
+      .value();
+}
+
+TEST(Render, ReplacesTokensAndDropsComments) {
+  const auto statements = render(
+      "-- a note about {nothing}\n"
+      "CREATE TABLE t (\n"
+      "  id {id},\n"
+      "  -- inside; too\n"
+      "  name {name} NOT NULL\n"
+      ");\n"
+      "\n"
+      "CREATE INDEX t_name ON t (name);\n",
+      sqlite_dialect());
+  ASSERT_TRUE(statements);
+  ASSERT_EQ(statements->size(), 2U);
+  EXPECT_EQ((*statements)[0],
+            "CREATE TABLE t (\n  id INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+            "  name TEXT NOT NULL\n) STRICT");
+  EXPECT_EQ((*statements)[1], "CREATE INDEX t_name ON t (name)");
+}
+
+TEST(Render, EdgeTableHasNoRowid) {
+  const auto statements = render(
+      "CREATE TABLE e (a {int} NOT NULL, b {int} NOT NULL, PRIMARY KEY (a, b));", sqlite_dialect());
+  ASSERT_TRUE(statements);
+  EXPECT_TRUE((*statements)[0].ends_with("PRIMARY KEY (a, b)) STRICT, WITHOUT ROWID"));
+}
+
+TEST(Render, RefusesUnknownTokenAndMissingEnd) {
+  EXPECT_EQ(render("CREATE TABLE t (a {integer});", sqlite_dialect()).error().code,
+            Code::kInternal);
+  EXPECT_EQ(render("CREATE TABLE t (a {int", sqlite_dialect()).error().code, Code::kInternal);
+  EXPECT_EQ(render("CREATE TABLE t (a {int)", sqlite_dialect()).error().code, Code::kInternal);
+  EXPECT_EQ(render("CREATE TABLE t (a {int);", sqlite_dialect()).error().code, Code::kInternal);
+}
+
+TEST(EmbeddedMigrations, AreNumberedFromOne) {
+  int expected = 0;
+  for (const Migration& migration : embedded_migrations()) {
+    EXPECT_EQ(migration.version, ++expected);
+    EXPECT_FALSE(migration.name.empty());
+  }
+  EXPECT_GE(expected, 1);
+}
+
+TEST(Migrate, AppliesOnceAcrossReopen) {
+  ScratchDatabase database = open_scratch_database();
+  const auto versions = static_cast<std::int64_t>(embedded_migrations().size());
+  EXPECT_EQ(count(*database, "schema_version"), versions);
+  EXPECT_EQ(count(*database, "project"), 0);
+  database.reopen();
+  EXPECT_EQ(count(*database, "schema_version"), versions);
+}
+
+TEST(Migrate, RefusesNewerSchema) {
+  ScratchDatabase database = open_scratch_database();
+  ASSERT_TRUE(database->write([](WriteSession& session) {
+    return session.execute(
+        "INSERT INTO schema_version (version, name, applied_at) VALUES (?, ?, ?)",
+        {99'999, "future", session.now()});
+  }));
+  const SystemClock clock;
+  log::Sink sink(2, log::Format::kText, log::Level::kError, clock);
+  const auto opened = SqliteDatabase::open({.path = database.path()}, clock, log::Logger(sink));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kPrecondition);
+}
+
+TEST(Migrate, FailureInTheMiddleLeavesNothingOfItBehind) {
+  ScratchDatabase database = open_scratch_database();
+  const std::vector<Migration> migrations = {
+      {.version = 100'000, .name = "half", .text = "CREATE TABLE half (a {int});\nNONSENSE;\n"}};
+  const auto result = database->write([&](WriteSession& session) -> Result<void> {
+    TRY(migrate(session, migrations, sqlite_dialect()));
+    return {};
+  });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kInternal);
+  EXPECT_EQ(database
+                ->read([](ReadSession& session) {
+                  return session.first("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", {},
+                                       [](const Row& row) { return row.integer(0); });
+                })
+                .value(),
+            0);
+}
+
+TEST(Migrate, AppliesOnlyWhatIsMissing) {
+  ScratchDatabase database = open_scratch_database();
+  std::vector<Migration> migrations(embedded_migrations().begin(), embedded_migrations().end());
+  migrations.push_back({.version = migrations.back().version + 1,
+                        .name = "extra",
+                        .text = "CREATE TABLE extra (a {int});\n"});
+  const auto apply = [&](WriteSession& session) {
+    return migrate(session, migrations, sqlite_dialect());
+  };
+  EXPECT_EQ(database->write(apply).value(), 1);
+  EXPECT_EQ(database->write(apply).value(), 0);
+  EXPECT_EQ(count(*database, "extra"), 0);
+}
+
+}  // namespace
+}  // namespace roadstead::db

@@ -1,0 +1,180 @@
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "base/guarded.h"
+#include "db/internal/sqlite_connection.h"
+#include "db/internal/sqlite_session.h"
+#include "db/internal/sqlite_writer.h"
+#include "db/migration.h"
+#include "db/sqlite.h"
+
+namespace roadstead::db {
+namespace {
+
+using internal::SqliteConnection;
+using internal::SqliteSession;
+using internal::SqliteWriter;
+using Access = SqliteConnection::Access;
+
+/// Ends the read transaction of a connection however the function is left.
+class ReadTransaction {
+ public:
+  static Result<void> begin(SqliteConnection& connection) { return connection.run("BEGIN"); }
+  explicit ReadTransaction(SqliteConnection& connection) : connection_(connection) {}
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+  ~ReadTransaction() {
+    // Nothing was changed, so there is nothing that could fail to commit.
+    if (connection_.in_transaction()) {
+      static_cast<void>(connection_.run("COMMIT"));
+    }
+  }
+
+ private:
+  SqliteConnection& connection_;
+};
+
+SqliteConnection::Options connection_options(const SqliteOptions& options, Access access) {
+  return {.path = options.path,
+          .vfs = options.vfs,
+          .access = access,
+          .wal_size_max = options.wal_size_max};
+}
+
+Result<void> apply_migrations(SqliteConnection& connection, const Clock& clock,
+                              const log::Logger& logger) {
+  TRY(connection.run("BEGIN IMMEDIATE"));
+  SqliteSession session(connection, clock);
+  const Result<int> applied = migrate(session, embedded_migrations(), sqlite_dialect());
+  if (!applied) {
+    if (connection.in_transaction()) {
+      TRY(connection.run("ROLLBACK"));
+    }
+    return applied.error();
+  }
+  TRY(connection.run("COMMIT"));
+  if (*applied > 0) {
+    logger.info("database schema updated", {{"migrations", *applied}});
+  }
+  return {};
+}
+
+class SqliteDatabaseImpl final : public SqliteDatabase {
+ public:
+  SqliteDatabaseImpl(const SqliteOptions& options, const Clock& clock, log::Logger logger,
+                     std::unique_ptr<SqliteConnection> writer)
+      : options_(options),
+        clock_(clock),
+        writer_(std::move(writer), clock, logger,
+                {.queue_max = options.write_queue_max,
+                 .batch_max = options.batch_max,
+                 .wait_max = options.write_wait_max}) {}
+
+  [[nodiscard]] bool reads_are_local() const override { return true; }
+  Result<void> ping() override;
+  [[nodiscard]] SqliteStatistics statistics() const override;
+
+ protected:
+  Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn) override;
+  Result<void> run_write(const std::function<Result<void>(WriteSession&)>& fn) override {
+    return writer_.run(fn);
+  }
+
+ private:
+  using Connections = std::vector<std::unique_ptr<SqliteConnection>>;
+  class Reader;
+
+  /// The connection used last, whose cache and statements are warm, or a new one.
+  Result<std::unique_ptr<SqliteConnection>> take_reader();
+  void return_reader(std::unique_ptr<SqliteConnection> connection);
+
+  const SqliteOptions options_;
+  const Clock& clock_;
+  Guarded<Connections> idle_;
+  std::atomic<std::uint64_t> read_sessions_ = 0;
+  std::atomic<std::uint64_t> read_statements_ = 0;
+  SqliteWriter writer_;
+};
+
+/// A connection out of the pool for the time of one session.
+class SqliteDatabaseImpl::Reader {
+ public:
+  Reader(SqliteDatabaseImpl& owner, std::unique_ptr<SqliteConnection> connection)
+      : owner_(owner), connection_(std::move(connection)) {}
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() { owner_.return_reader(std::move(connection_)); }
+  [[nodiscard]] SqliteConnection& connection() const { return *connection_; }
+
+ private:
+  SqliteDatabaseImpl& owner_;
+  std::unique_ptr<SqliteConnection> connection_;
+};
+
+Result<std::unique_ptr<SqliteConnection>> SqliteDatabaseImpl::take_reader() {
+  auto connection = idle_.with([](Connections& idle) -> std::unique_ptr<SqliteConnection> {
+    if (idle.empty()) {
+      return nullptr;
+    }
+    auto last = std::move(idle.back());
+    idle.pop_back();
+    return last;
+  });
+  if (connection != nullptr) {
+    return connection;
+  }
+  return SqliteConnection::open(connection_options(options_, Access::kRead));
+}
+
+void SqliteDatabaseImpl::return_reader(std::unique_ptr<SqliteConnection> connection) {
+  read_sessions_.fetch_add(1, std::memory_order_relaxed);
+  read_statements_.fetch_add(connection->take_statement_count(), std::memory_order_relaxed);
+  if (connection->in_transaction()) {
+    return;  // It could not even end its transaction: better a new one.
+  }
+  idle_.with([&](Connections& idle) {
+    if (idle.size() < options_.readers_max) {
+      idle.push_back(std::move(connection));
+    }
+  });
+}
+
+Result<void> SqliteDatabaseImpl::run_read(const std::function<Result<void>(ReadSession&)>& fn) {
+  CHECK(!writer_.is_current_thread());  // A write function reads through its own session.
+  const Reader reader(*this, TRY(take_reader()));
+  SqliteConnection& connection = reader.connection();
+  TRY(ReadTransaction::begin(connection));
+  const ReadTransaction transaction(connection);
+  SqliteSession session(connection, clock_);
+  return fn(session);
+}
+
+Result<void> SqliteDatabaseImpl::ping() {
+  return run_read([](ReadSession& session) {
+    return session.each("SELECT 1 FROM schema_version LIMIT 1", {},
+                        [](const Row&) { return false; });
+  });
+}
+
+SqliteStatistics SqliteDatabaseImpl::statistics() const {
+  return {.commits = writer_.commits(),
+          .write_functions = writer_.functions(),
+          .read_sessions = read_sessions_,
+          .statements = read_statements_ + writer_.statements(),
+          .write_queue_length = writer_.queued(),
+          .wal_bytes = 0};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const SqliteOptions& options,
+                                                             const Clock& clock,
+                                                             log::Logger logger) {
+  auto writer = TRY(SqliteConnection::open(connection_options(options, Access::kWrite)));
+  TRY(apply_migrations(*writer, clock, logger));
+  return std::unique_ptr<SqliteDatabase>(
+      std::make_unique<SqliteDatabaseImpl>(options, clock, logger, std::move(writer)));
+}
+
+}  // namespace roadstead::db

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "db/database.h"
+#include "db/sqlite.h"
+
+namespace roadstead::db::testing {
+
+/// A fresh SQLite database with the full schema in a temporary directory; both are gone when this
+/// dies. Failures to open abort, as a test can do nothing without it.
+class ScratchDatabase {
+ public:
+  ScratchDatabase(ScratchDatabase&&) noexcept;
+  ScratchDatabase& operator=(ScratchDatabase&&) noexcept;
+  ~ScratchDatabase();
+
+  [[nodiscard]] SqliteDatabase& get() const;
+  SqliteDatabase& operator*() const { return get(); }
+  SqliteDatabase* operator->() const { return &get(); }
+  operator Database&() const { return get(); }  // NOLINT(google-explicit-constructor)
+
+  /// The engine's plan of a statement, one step per line, e.g.
+  /// "SEARCH tag USING INDEX tag_name (repository_id=? AND name=?)\n".
+  [[nodiscard]] std::string explain(std::string_view sql,
+                                    std::initializer_list<Param> params) const;
+  /// The plan for as many null parameters as the statement wants.
+  [[nodiscard]] std::string explain(std::string_view sql) const;
+
+  /// Closes the database and opens the same file again, as a restart does.
+  void reopen();
+  [[nodiscard]] const std::filesystem::path& path() const;
+  [[nodiscard]] const std::filesystem::path& directory() const;
+
+ private:
+  struct State;
+  explicit ScratchDatabase(std::unique_ptr<State> state);
+  friend ScratchDatabase open_scratch_database(const Clock& clock, SqliteOptions options);
+  std::unique_ptr<State> state_;
+};
+
+/// On the system's clock.
+ScratchDatabase open_scratch_database();
+/// `options.path` is ignored. The clock outlives the database.
+ScratchDatabase open_scratch_database(const Clock& clock, SqliteOptions options = {});
+
+}  // namespace roadstead::db::testing
