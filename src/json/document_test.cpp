@@ -6,8 +6,8 @@ namespace roadstead::json {
 namespace {
 
 TEST(Document, ReadsEveryType) {
-  const auto document = Document::parse(
-      R"({"s":"a\u00e9\ud83d\ude00","i":-5,"d":1.5,"t":true,"f":false,"n":null,"a":[1,"x"],"o":{}})");
+  const auto document = Document::parse(R"({"s":"a\u00e9\ud83d\ude00","i":-5,"d":1.5,"t":true,)"
+                                        R"("f":false,"n":null,"a":[1,"x"],"o":{}})");
   ASSERT_TRUE(document);
   const Value root = document->root();
   EXPECT_TRUE(root.is_object());

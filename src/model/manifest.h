@@ -31,6 +31,10 @@ inline constexpr std::string_view kDockerSchema1Signed =
     "application/vnd.docker.distribution.manifest.v1+prettyjws";
 }  // namespace media_type
 
+/// Whether `type` is one of the four media types parse_manifest() makes: OCI manifest and index,
+/// Docker manifest and list.
+bool is_manifest_type(std::string_view type);
+
 struct Platform {
   std::string architecture;
   std::string os;
@@ -61,7 +65,7 @@ struct Manifest {
   std::string artifact_type;          ///< As written; may be empty.
   std::optional<Descriptor> config;   ///< Images only.
   std::vector<Descriptor> layers;     ///< Images only.
-  std::vector<Descriptor> manifests;  ///< Indexes only.
+  std::vector<Descriptor> manifests;  ///< Indexes only. Any media type may stand there.
   std::optional<Descriptor> subject;
   std::vector<std::pair<std::string, std::string>> annotations;
 
@@ -70,10 +74,10 @@ struct Manifest {
   [[nodiscard]] std::string effective_artifact_type() const;
 };
 
-/// `content_type` is the request's Content-Type without parameters, or empty. Limits:
-/// kManifestSizeMax, kManifestReferencesMax, kManifestDepthMax. Errors: kInvalid + kManifest (also:
-/// media type against content, negative sizes, schema 1 with a message that says so), kTooLarge +
-/// kManifest.
+/// `content_type` is the request's Content-Type without parameters, or empty: then the content's
+/// own mediaType decides, else its shape. Unknown members are ignored. Limits: kManifestSizeMax,
+/// kManifestReferencesMax, kManifestDepthMax. Errors: kInvalid + kManifest (also: media type
+/// against content, negative sizes, schema 1 with a message that says so), kTooLarge + kManifest.
 Result<Manifest> parse_manifest(std::string_view bytes, std::string_view content_type);
 
 }  // namespace roadstead::model
