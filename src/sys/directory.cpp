@@ -35,30 +35,39 @@ struct DirectoryCloser {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-/// mkdir(2) and the sync that makes the new entry durable; false when the parent is missing.
-Result<bool> make_directory(const std::filesystem::path& path) {
-  if (system_call("mkdir", [&] { return ::mkdir(path.c_str(), 0700); }) == 0) {
-    const Result<void> synced = sync_directory(parent_of(path));
-    if (!synced) {
-      // Otherwise a second attempt would find the entry and take it for durable.
-      ::rmdir(path.c_str());
-      return synced.error();
+/// make_directory() and the sync that makes the new entry durable; false when the parent is
+/// missing.
+Result<bool> make_durable_directory(const std::filesystem::path& path) {
+  const Result<bool> made = make_directory(path);
+  if (!made) {
+    return made.error().code == Code::kNotFound ? Result<bool>(false) : made;
+  }
+  if (!*made) {
+    if (!S_ISDIR(TRY(status_of(path)).st_mode)) {
+      return Error{Code::kConflict, Subject::kStorage, path.string() + " is not a directory", {}};
     }
     return true;
   }
-  if (errno == ENOENT) {
-    return false;
-  }
-  if (errno != EEXIST) {
-    return failed("make directory", path);
-  }
-  if (!S_ISDIR(TRY(status_of(path)).st_mode)) {
-    return Error{Code::kConflict, Subject::kStorage, path.string() + " is not a directory", {}};
+  const Result<void> synced = sync_directory(parent_of(path));
+  if (!synced) {
+    // Otherwise a second attempt would find the entry and take it for durable.
+    ::rmdir(path.c_str());
+    return synced.error();
   }
   return true;
 }
 
 }  // namespace
+
+Result<bool> make_directory(const std::filesystem::path& path) {
+  if (system_call("mkdir", [&] { return ::mkdir(path.c_str(), 0700); }) == 0) {
+    return true;
+  }
+  if (errno == EEXIST) {
+    return false;
+  }
+  return failed("make directory", path);
+}
 
 Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (system_call("rename", [&] { return ::rename(from.c_str(), to.c_str()); }) == -1) {
@@ -96,7 +105,7 @@ Result<bool> exists(const std::filesystem::path& path) {
 }
 
 Result<void> make_directories(const std::filesystem::path& path) {
-  if (TRY(make_directory(path))) {
+  if (TRY(make_durable_directory(path))) {
     return {};
   }
   const std::filesystem::path parent = path.parent_path();
@@ -104,7 +113,7 @@ Result<void> make_directories(const std::filesystem::path& path) {
     return Error{Code::kNotFound, Subject::kStorage, "make directory " + path.string(), {}};
   }
   TRY(make_directories(parent));  // As deep as the path has components.
-  if (!TRY(make_directory(path))) {
+  if (!TRY(make_durable_directory(path))) {
     return Error{Code::kNotFound, Subject::kStorage, parent.string() + " was removed", {}};
   }
   return {};
@@ -155,6 +164,14 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
     return failed("list", path);
   }
   return names;
+}
+
+Result<std::uint64_t> file_size(const std::filesystem::path& path) {
+  const struct stat status = TRY(status_of(path));
+  if (!S_ISREG(status.st_mode)) {
+    return Error{Code::kConflict, Subject::kStorage, path.string() + " is not a file", {}};
+  }
+  return static_cast<std::uint64_t>(status.st_size);
 }
 
 Result<Time> modified_at(const std::filesystem::path& path) {

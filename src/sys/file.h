@@ -62,6 +62,9 @@ Result<void> remove(const std::filesystem::path& path);
 /// rmdir(2); an absent directory is success. False when it is not empty.
 Result<bool> remove_directory(const std::filesystem::path& path);
 Result<bool> exists(const std::filesystem::path& path);
+/// mkdir(2), mode 0700; false when something has that name already. Durable only after
+/// sync_directory() of the parent. Errors: kNotFound when there is no parent.
+Result<bool> make_directory(const std::filesystem::path& path);
 /// mkdir -p, mode 0700, with every created directory's parent synced, so the path survives power
 /// loss.
 Result<void> make_directories(const std::filesystem::path& path);
@@ -73,6 +76,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t siz
 /// Writes a new file beside `path`, syncs it and renames it over `path`; mode 0600. A reader sees
 /// old or new, whole. A crash may leave `<path>.<random>.new` behind.
 Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
+/// Size of the file at `path`. Errors: kNotFound; kConflict when it is not a regular file.
+Result<std::uint64_t> file_size(const std::filesystem::path& path);
 /// Modification time, to notice changed certificates and configuration.
 Result<Time> modified_at(const std::filesystem::path& path);
 /// Bytes that an unprivileged process may still write on the file system of `path`.

@@ -212,6 +212,21 @@ TEST(Directories, FailedListIsAnErrorNotAShortList) {
   EXPECT_FALSE(list_directory(scratch.path()));
 }
 
+TEST(Directories, OneLevelTellsWhetherItIsNew) {
+  const ScratchDirectory scratch;
+  EXPECT_EQ(make_directory(scratch.path() / "a" / "b").error().code, Code::kNotFound);
+  EXPECT_TRUE(make_directory(scratch.path() / "a").value());
+  EXPECT_FALSE(make_directory(scratch.path() / "a").value());
+}
+
+TEST(Files, TellTheirSize) {
+  const ScratchDirectory scratch;
+  ASSERT_TRUE(replace_file(scratch.path() / "f", "12345"));
+  EXPECT_EQ(sys::file_size(scratch.path() / "f").value(), 5U);
+  EXPECT_EQ(sys::file_size(scratch.path() / "g").error().code, Code::kNotFound);
+  EXPECT_EQ(sys::file_size(scratch.path()).error().code, Code::kConflict);
+}
+
 TEST(Files, TellTimeAndSpace) {
   const ScratchDirectory scratch;
   ASSERT_TRUE(replace_file(scratch.path() / "f", "x"));
