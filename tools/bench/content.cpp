@@ -1,10 +1,13 @@
 #include "content.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <random>
+#include <span>
+
+#include <openssl/evp.h>
+
+#include "base/text.h"
 
 namespace roadstead::bench {
 namespace {
@@ -18,13 +21,7 @@ std::string finish_sha256(EVP_MD_CTX* context) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
   unsigned int size = 0;
   EVP_DigestFinal_ex(context, raw.data(), &size);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string text = "sha256:";
-  for (unsigned int i = 0; i < size; ++i) {
-    text += kHex[raw.at(i) >> 4U];
-    text += kHex[raw.at(i) & 15U];
-  }
-  return text;
+  return "sha256:" + to_hex(std::as_bytes(std::span(raw.data(), size)));
 }
 
 }  // namespace
@@ -82,7 +79,9 @@ struct DigestOfStream::State {
   Context context{EVP_MD_CTX_new()};
 };
 
-DigestOfStream::DigestOfStream() : state_(std::make_unique<State>()) { restart(); }
+DigestOfStream::DigestOfStream() : state_(std::make_unique<State>()) {
+  restart();
+}
 DigestOfStream::~DigestOfStream() = default;
 
 void DigestOfStream::restart() {
@@ -93,6 +92,8 @@ void DigestOfStream::append(std::string_view bytes) {
   EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size());
 }
 
-std::string DigestOfStream::finish() { return finish_sha256(state_->context.get()); }
+std::string DigestOfStream::finish() {
+  return finish_sha256(state_->context.get());
+}
 
 }  // namespace roadstead::bench

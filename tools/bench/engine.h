@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct EngineOptions {
   uint64_t rate = 0;
   /// Every n-th connection is slow when `rate` is set.
   int slow_every = 1;
+  /// Each connection does exactly one operation of a run, instead of as many as it can.
+  bool one_operation_each = false;
 };
 
 struct RunStats {
@@ -55,18 +58,19 @@ class Engine {
   struct Connection;
   enum class Progress { kBlocked, kAgain };
 
-  void start(Connection& connection);
   void start_waiting();
+  bool ensure_open(Connection& connection);
   void drive(Connection& connection);
   Progress turn(Connection& connection);
   Progress send_some(Connection& connection);
   Progress receive_some(Connection& connection);
+  void answered_early(Connection& connection);
   void take_step(Connection& connection, Step step);
   void take_answer(Connection& connection);
   void next_operation(Connection& connection);
   void lost(Connection& connection);
   void fail(Connection& connection, const std::string& why);
-  void finish(Connection& connection);
+  void abandon_unfinished();
   void service_slow();
   void poll_events(int timeout_ms);
   void drive_again();
@@ -75,7 +79,7 @@ class Engine {
   EngineOptions options_;
   Workload& workload_;
   int epoll_;
-  std::vector<Connection> connections_;
+  std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> again_;
   std::vector<char> buffer_;
   RunStats stats_;

@@ -1,25 +1,17 @@
 #include "response.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include "base/text.h"
 
 namespace roadstead::bench {
 namespace {
 
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
+/// Like trim(), and the CR of a line end.
 std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) {
-    text.remove_suffix(1);
-  }
-  return text;
+  text = trim(text);
+  return text.ends_with('\r') ? trim(text.substr(0, text.size() - 1)) : text;
 }
 
 bool parse_number(std::string_view text, int base, uint64_t& into) {
@@ -138,22 +130,22 @@ bool ResponseReader::parse_head(std::string_view text) {
 }
 
 bool ResponseReader::parse_field(std::string_view name, std::string_view value) {
-  if (same(name, "content-length")) {
+  if (equals_ignoring_case(name, "content-length")) {
     has_length_ = true;
     response_.body_size = 0;
     return parse_number(value, 10, left_);
   }
-  if (same(name, "transfer-encoding")) {
-    chunked_ = same(value, "chunked");
+  if (equals_ignoring_case(name, "transfer-encoding")) {
+    chunked_ = equals_ignoring_case(value, "chunked");
     return chunked_;
   }
-  if (same(name, "connection")) {
-    response_.close = same(value, "close");
-  } else if (same(name, "location")) {
+  if (equals_ignoring_case(name, "connection")) {
+    response_.close = equals_ignoring_case(value, "close");
+  } else if (equals_ignoring_case(name, "location")) {
     response_.location = value;
-  } else if (same(name, "docker-content-digest")) {
+  } else if (equals_ignoring_case(name, "docker-content-digest")) {
     response_.content_digest = value;
-  } else if (same(name, "link")) {
+  } else if (equals_ignoring_case(name, "link")) {
     response_.link = value;
   }
   return true;

@@ -3,15 +3,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <charconv>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 namespace roadstead::bench {
 
@@ -45,8 +46,7 @@ bool parse_target(const std::string& url, Target& into, std::string& why) {
 
 std::unique_ptr<TlsClient> TlsClient::open(const std::string& ca_file) {
   ssl_ctx_st* context = SSL_CTX_new(TLS_client_method());
-  if (context == nullptr ||
-      SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) != 1) {
+  if (context == nullptr || SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) != 1) {
     SSL_CTX_free(context);
     return nullptr;
   }
@@ -57,7 +57,9 @@ std::unique_ptr<TlsClient> TlsClient::open(const std::string& ca_file) {
   return std::unique_ptr<TlsClient>(new TlsClient(context));
 }
 
-TlsClient::~TlsClient() { SSL_CTX_free(context_); }
+TlsClient::~TlsClient() {
+  SSL_CTX_free(context_);
+}
 
 ssl_st* TlsClient::session(int fd) const {
   ssl_st* ssl = SSL_new(context_);
