@@ -1,0 +1,116 @@
+#include "auth/login_throttle.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+#include <string>
+
+#include "base/text.h"
+
+namespace roadstead::auth {
+namespace {
+
+// Attempts that were admitted before the first of them failed may overdraw a bucket by this much.
+constexpr double kDebtMax = 20;
+
+std::string account_key(std::string_view account) {
+  return to_lower(account.substr(0, 255));
+}
+
+/// A whole /64 is one client: anybody with IPv6 has at least that many addresses.
+std::string address_key(std::string_view address) {
+  const std::string text(address.substr(0, 64));
+  std::array<std::byte, 16> bytes{};
+  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) {
+    return text;
+  }
+  return to_hex(std::span<const std::byte>(bytes).first(8));
+}
+
+std::string pair_key(const std::string& account, const std::string& address) {
+  return account + '\0' + address;
+}
+
+}  // namespace
+
+LoginThrottle::LoginThrottle(const Clock& clock, Options options)
+    : clock_(clock),
+      options_(options),
+      state_(State{Levels(options.entries_max), Levels(options.entries_max),
+                   Levels(options.entries_max)}) {}
+
+double LoginThrottle::tokens_at(const Level& level, const Bucket& bucket, Time now) {
+  const std::chrono::duration<double> passed = now - level.at;
+  const double gained = std::max(0.0, passed / bucket.refill);
+  return std::min(bucket.burst, level.tokens + gained);
+}
+
+double LoginThrottle::wait_seconds(Levels& levels, const Bucket& bucket, std::string_view key,
+                                   Time now) {
+  Level* level = levels.find(key);
+  if (level == nullptr) {
+    return 0;
+  }
+  // A clock that was set back must not stop the bucket from filling.
+  level->at = std::min(level->at, now);
+  const double missing = 1 - tokens_at(*level, bucket, now);
+  return missing <= 0 ? 0 : missing * bucket.refill.count();
+}
+
+void LoginThrottle::take(Levels& levels, const Bucket& bucket, std::string_view key, Time now) {
+  Level* level = levels.find(key);
+  if (level == nullptr) {
+    level = &levels.put(key, Level{.tokens = bucket.burst, .at = now, .known_good = false});
+  }
+  level->tokens = std::max(-kDebtMax, tokens_at(*level, bucket, now) - 1);
+  level->at = now;
+}
+
+Result<void> LoginThrottle::admit(std::string_view account, std::string_view address) {
+  const std::string name = account_key(account);
+  const std::string from = address_key(address);
+  const Time now = clock_.now();
+  const double wait = state_.with([&](State& state) {
+    const std::string both = pair_key(name, from);
+    double longest = wait_seconds(state.account_at_address, options_.account_at_address, both, now);
+    const Level* known = state.account_at_address.find(both);
+    if (known == nullptr || !known->known_good) {
+      longest = std::max(longest, wait_seconds(state.account, options_.account, name, now));
+      longest = std::max(longest, wait_seconds(state.address, options_.address, from, now));
+    }
+    return longest;
+  });
+  if (wait <= 0) {
+    return {};
+  }
+  const auto seconds = static_cast<long>(std::ceil(wait));
+  return Error{Code::kRateLimited, Subject::kUser, "too many failed sign-ins, try again later",
+               std::to_string(seconds)};
+}
+
+void LoginThrottle::failed(std::string_view account, std::string_view address) {
+  const std::string name = account_key(account);
+  const std::string from = address_key(address);
+  const Time now = clock_.now();
+  state_.with([&](State& state) {
+    take(state.account_at_address, options_.account_at_address, pair_key(name, from), now);
+    take(state.account, options_.account, name, now);
+    take(state.address, options_.address, from, now);
+  });
+}
+
+void LoginThrottle::succeeded(std::string_view account, std::string_view address) {
+  const std::string both = pair_key(account_key(account), address_key(address));
+  const Time now = clock_.now();
+  state_.with([&](State& state) {
+    // What was lost to typing errors is given back; the account's and the address's buckets are
+    // not, or a guesser with an account of his own would refill them.
+    state.account_at_address.put(
+        both, Level{.tokens = options_.account_at_address.burst, .at = now, .known_good = true});
+  });
+}
+
+}  // namespace roadstead::auth
