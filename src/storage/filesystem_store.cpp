@@ -1,0 +1,217 @@
+#include <algorithm>
+#include <set>
+
+#include "base/clock.h"
+#include "storage/filesystem.h"
+#include "storage/internal/filesystem_writer.h"
+#include "storage/internal/layout.h"
+#include "storage/internal/upload_token.h"
+
+namespace roadstead::storage {
+namespace {
+
+using internal::blob_unknown;
+using internal::digest_of;
+using internal::Layout;
+using internal::UploadToken;
+using model::Algorithm;
+using model::Digest;
+
+// In the order of their names, which is the order of list().
+constexpr std::array kAlgorithms = {Algorithm::kSha256, Algorithm::kSha512};
+constexpr unsigned kPrefixes = 256;
+
+class FileReader final : public BlobReader {
+ public:
+  FileReader(std::shared_ptr<const sys::File> file, std::uint64_t size)
+      : file_(std::move(file)), size_(size) {}
+
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override {
+    return file_->read_at(offset, into);
+  }
+  [[nodiscard]] std::shared_ptr<const sys::File> file() const override { return file_; }
+
+ private:
+  std::shared_ptr<const sys::File> file_;  // Shared with the response that sends it.
+  std::uint64_t size_;
+};
+
+Error absent_or(Error error, const Location& location) {
+  return error.code == Code::kNotFound ? blob_unknown(location) : error;
+}
+
+class FilesystemStore final : public BlobStore {
+ public:
+  explicit FilesystemStore(const std::filesystem::path& root) : layout_(root) {}
+
+  Result<void> prepare();
+
+  Result<std::uint64_t> stat(const Location& location) override;
+  Result<std::unique_ptr<BlobReader>> open(const Location& location) override;
+  Result<std::unique_ptr<BlobWriter>> begin(Algorithm algorithm, std::uint64_t size_hint) override;
+  Result<std::unique_ptr<BlobWriter>> resume(const std::string& token) override;
+  Result<void> discard(const std::string& token) override;
+  Result<void> remove(std::span<const Location> locations) override;
+  Result<std::vector<Location>> list(const std::string& cursor, std::size_t count) override;
+  Result<std::vector<std::string>> stale_uploads(std::chrono::seconds age) override;
+  Result<std::optional<std::uint64_t>> free_space() override;
+
+ private:
+  Result<void> list_prefix(Algorithm algorithm, unsigned prefix, const std::string& cursor,
+                           std::size_t count, std::vector<Location>& page) const;
+
+  const Layout layout_;
+};
+
+/// Makes every directory but the blobs' own, so that a commit has only those to make and to sync.
+Result<void> FilesystemStore::prepare() {
+  TRY(sys::make_directories(layout_.uploads()));
+  for (const Algorithm algorithm : kAlgorithms) {
+    const std::filesystem::path blobs = layout_.blobs(algorithm);
+    TRY(sys::make_directories(blobs));
+    for (unsigned prefix = 0; prefix < kPrefixes; ++prefix) {
+      TRY(sys::make_directory(blobs / internal::prefix_name(prefix)));
+    }
+    TRY(sys::sync_directory(blobs));
+  }
+  // Also when nothing was made: an earlier start may have been cut off before its sync.
+  for (const std::string_view parent :
+       {"", "docker", "docker/registry", "docker/registry/v2", "docker/registry/v2/blobs"}) {
+    TRY(sys::sync_directory(layout_.root() / parent));
+  }
+  return {};
+}
+
+Result<std::uint64_t> FilesystemStore::stat(const Location& location) {
+  const Digest digest = TRY(digest_of(location));
+  Result<std::uint64_t> size = sys::file_size(layout_.data(digest));
+  if (!size) {
+    return absent_or(std::move(size).error(), location);
+  }
+  return size;
+}
+
+Result<std::unique_ptr<BlobReader>> FilesystemStore::open(const Location& location) {
+  const Digest digest = TRY(digest_of(location));
+  Result<sys::File> file = sys::File::open(layout_.data(digest), sys::File::Mode::kRead);
+  if (!file) {
+    return absent_or(std::move(file).error(), location);
+  }
+  const std::uint64_t size = TRY(file->size());
+  return std::make_unique<FileReader>(std::make_shared<const sys::File>(std::move(file).value()),
+                                      size);
+}
+
+Result<std::unique_ptr<BlobWriter>> FilesystemStore::begin(Algorithm algorithm,
+                                                           std::uint64_t size_hint) {
+  return internal::FilesystemWriter::begin(layout_, algorithm, size_hint);
+}
+
+Result<std::unique_ptr<BlobWriter>> FilesystemStore::resume(const std::string& token) {
+  UploadToken parsed = TRY(UploadToken::parse(token));
+  return TRY(internal::FilesystemWriter::resume(layout_, std::move(parsed)));
+}
+
+Result<void> FilesystemStore::discard(const std::string& token) {
+  const UploadToken parsed = TRY(UploadToken::parse(token));
+  return sys::remove(layout_.upload(parsed.uuid));
+}
+
+Result<void> FilesystemStore::remove(std::span<const Location> locations) {
+  std::vector<Digest> digests;
+  for (const Location& location : locations) {
+    digests.push_back(TRY(digest_of(location)));
+  }
+  std::set<std::filesystem::path> changed;
+  for (const Digest& digest : digests) {
+    TRY(sys::remove(layout_.data(digest)));
+    if (!TRY(sys::remove_directory(layout_.directory(digest)))) {
+      changed.insert(layout_.directory(digest));  // Something of somebody else's lies there.
+    }
+    changed.insert(layout_.prefix(digest));
+  }
+  // Also for blobs that were absent: an earlier attempt may have been cut off before its sync.
+  for (const std::filesystem::path& directory : changed) {
+    const Result<void> synced = sys::sync_directory(directory);
+    if (!synced && synced.error().code != Code::kNotFound) {
+      return synced;
+    }
+  }
+  return {};
+}
+
+/// Appends to `page` what lies behind `cursor` in one <2 hex>/, in order, up to `count` in all.
+Result<void> FilesystemStore::list_prefix(Algorithm algorithm, unsigned prefix,
+                                          const std::string& cursor, std::size_t count,
+                                          std::vector<Location>& page) const {
+  const std::string two = internal::prefix_name(prefix);
+  const std::string scheme = std::string(crypto::to_string(algorithm)) + ':';
+  if (scheme + two < cursor.substr(0, scheme.size() + two.size())) {
+    return {};
+  }
+  Result<std::vector<std::string>> names = sys::list_directory(layout_.blobs(algorithm) / two);
+  if (!names) {
+    return names.error().code == Code::kNotFound ? Result<void>() : names.error();
+  }
+  std::sort(names->begin(), names->end());
+  for (const std::string& name : *names) {
+    const Result<Digest> digest = Digest::parse(scheme + name);
+    if (!digest || !name.starts_with(two) || digest->to_string() <= cursor) {
+      continue;
+    }
+    if (page.size() == count) {
+      break;
+    }
+    if (TRY(sys::exists(layout_.data(*digest)))) {  // A crash may leave an empty <hex>/.
+      page.push_back(Location{digest->to_string()});
+    }
+  }
+  return {};
+}
+
+Result<std::vector<Location>> FilesystemStore::list(const std::string& cursor, std::size_t count) {
+  if (!cursor.empty()) {
+    TRY(digest_of(Location{cursor}));
+  }
+  std::vector<Location> page;
+  for (const Algorithm algorithm : kAlgorithms) {
+    for (unsigned prefix = 0; prefix < kPrefixes && page.size() < count; ++prefix) {
+      TRY(list_prefix(algorithm, prefix, cursor, count, page));
+    }
+  }
+  return page;
+}
+
+Result<std::vector<std::string>> FilesystemStore::stale_uploads(std::chrono::seconds age) {
+  // Compared with the times that the kernel gave the files, so its clock and no other.
+  const Time limit = SystemClock().now() - age;
+  std::vector<std::string> tokens;
+  for (const std::string& name : TRY(sys::list_directory(layout_.uploads()))) {
+    if (!internal::is_uuid(name)) {
+      continue;
+    }
+    const Result<Time> modified = sys::modified_at(layout_.upload(name));
+    if (!modified && modified.error().code != Code::kNotFound) {
+      return modified.error();
+    }
+    if (modified && *modified <= limit) {
+      tokens.push_back(UploadToken{name, 0, {}}.to_string());
+    }
+  }
+  return tokens;
+}
+
+Result<std::optional<std::uint64_t>> FilesystemStore::free_space() {
+  return std::optional(TRY(sys::free_space(layout_.root())));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlobStore>> open_filesystem_store(const std::filesystem::path& root) {
+  auto store = std::make_unique<FilesystemStore>(root);
+  TRY(store->prepare());
+  return store;
+}
+
+}  // namespace roadstead::storage
