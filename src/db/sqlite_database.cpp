@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/guarded.h"
+#include "db/internal/sqlite_checkpointer.h"
 #include "db/internal/sqlite_connection.h"
 #include "db/internal/sqlite_session.h"
 #include "db/internal/sqlite_writer.h"
@@ -12,6 +13,7 @@
 namespace roadstead::db {
 namespace {
 
+using internal::SqliteCheckpointer;
 using internal::SqliteConnection;
 using internal::SqliteSession;
 using internal::SqliteWriter;
@@ -35,11 +37,24 @@ class ReadTransaction {
   SqliteConnection& connection_;
 };
 
+// While a checkpoint waits for readers it holds the writer, so it gives up early and tries again.
+constexpr std::chrono::milliseconds kCheckpointWait{100};
+
 SqliteConnection::Options connection_options(const SqliteOptions& options, Access access) {
   return {.path = options.path,
           .vfs = options.vfs,
           .access = access,
           .wal_size_max = options.wal_size_max};
+}
+
+Result<std::unique_ptr<SqliteConnection>> open_for_checkpoints(const SqliteOptions& options) {
+  auto settings = connection_options(options, Access::kWrite);
+  settings.busy_wait = kCheckpointWait;
+  return SqliteConnection::open(settings);
+}
+
+void report_commits(SqliteConnection& writer, SqliteCheckpointer& checkpointer) {
+  writer.on_commit([&checkpointer](std::uint64_t wal_pages) { checkpointer.committed(wal_pages); });
 }
 
 Result<void> apply_migrations(SqliteConnection& connection, const Clock& clock,
@@ -63,9 +78,11 @@ Result<void> apply_migrations(SqliteConnection& connection, const Clock& clock,
 class SqliteDatabaseImpl final : public SqliteDatabase {
  public:
   SqliteDatabaseImpl(const SqliteOptions& options, const Clock& clock, log::Logger logger,
-                     std::unique_ptr<SqliteConnection> writer)
+                     std::unique_ptr<SqliteConnection> writer,
+                     std::unique_ptr<SqliteCheckpointer> checkpointer)
       : options_(options),
         clock_(clock),
+        checkpointer_(std::move(checkpointer)),
         writer_(std::move(writer), clock, logger,
                 {.queue_max = options.write_queue_max,
                  .batch_max = options.batch_max,
@@ -91,10 +108,13 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
 
   const SqliteOptions options_;
   const Clock& clock_;
-  Guarded<Connections> idle_;
   std::atomic<std::uint64_t> read_sessions_ = 0;
   std::atomic<std::uint64_t> read_statements_ = 0;
-  SqliteWriter writer_;
+  std::unique_ptr<SqliteCheckpointer> checkpointer_;
+  SqliteWriter writer_;  // Gone before the checkpointer that it reports to.
+  // Gone before the connections that may write: the last one to close moves the log into the file
+  // and removes it, which a reader cannot do.
+  Guarded<Connections> idle_;
 };
 
 /// A connection out of the pool for the time of one session.
@@ -163,7 +183,7 @@ SqliteStatistics SqliteDatabaseImpl::statistics() const {
           .read_sessions = read_sessions_,
           .statements = read_statements_ + writer_.statements(),
           .write_queue_length = writer_.queued(),
-          .wal_bytes = 0};
+          .wal_bytes = checkpointer_->wal_bytes()};
 }
 
 }  // namespace
@@ -173,8 +193,11 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const SqliteOptions
                                                              log::Logger logger) {
   auto writer = TRY(SqliteConnection::open(connection_options(options, Access::kWrite)));
   TRY(apply_migrations(*writer, clock, logger));
-  return std::unique_ptr<SqliteDatabase>(
-      std::make_unique<SqliteDatabaseImpl>(options, clock, logger, std::move(writer)));
+  auto checkpointer = std::make_unique<SqliteCheckpointer>(TRY(open_for_checkpoints(options)),
+                                                           options.wal_size_max, logger);
+  report_commits(*writer, *checkpointer);
+  return std::unique_ptr<SqliteDatabase>(std::make_unique<SqliteDatabaseImpl>(
+      options, clock, logger, std::move(writer), std::move(checkpointer)));
 }
 
 }  // namespace roadstead::db

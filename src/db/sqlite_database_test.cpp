@@ -367,6 +367,16 @@ TEST(SqliteFile, IsPrivateAndSurvivesReopen) {
   EXPECT_TRUE(database->ping());
 }
 
+TEST(SqliteFile, CloseLeavesNoLogBehind) {
+  ScratchDatabase database = open_scratch_database();
+  const std::filesystem::path log = database.path().string() + "-wal";
+  ASSERT_TRUE(put(database, "a", "1"));
+  EXPECT_EQ(get(database, "a"), "1");
+  EXPECT_TRUE(std::filesystem::exists(log));
+  database.close();
+  EXPECT_FALSE(std::filesystem::exists(log));
+}
+
 TEST(SqlitePlan, HotLookupsUseTheirIndex) {
   ScratchDatabase database = open_scratch_database();
   EXPECT_NE(database.explain("SELECT artifact_id FROM tag WHERE repository_id = ? AND name = ?")

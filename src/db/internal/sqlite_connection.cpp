@@ -325,6 +325,15 @@ bool SqliteConnection::in_transaction() const {
   return sqlite3_get_autocommit(handle_) == 0;
 }
 
+void SqliteConnection::on_commit(std::function<void(std::uint64_t)> hook) {
+  commit_hook_ = std::move(hook);
+  const auto call = [](void* self, sqlite3*, const char*, int pages) {
+    static_cast<SqliteConnection*>(self)->commit_hook_(static_cast<std::uint64_t>(pages));
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(handle_, call, this);
+}
+
 std::uint64_t SqliteConnection::take_statement_count() {
   return std::exchange(statement_count_, 0);
 }

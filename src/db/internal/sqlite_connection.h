@@ -52,6 +52,9 @@ class SqliteConnection {
   [[nodiscard]] bool in_transaction() const;
   /// Statements run since the last call.
   std::uint64_t take_statement_count();
+  /// `hook` runs on the committing thread after each commit that changed something, with the number
+  /// of pages in the write-ahead log. Until destruction.
+  void on_commit(std::function<void(std::uint64_t wal_pages)> hook);
   [[nodiscard]] sqlite3* handle() const { return handle_; }
   /// The failure `code` of the last call on this connection.
   [[nodiscard]] Error error(int code) const;
@@ -79,6 +82,7 @@ class SqliteConnection {
   sqlite3* handle_;
   std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
   std::uint64_t statement_count_ = 0;
+  std::function<void(std::uint64_t)> commit_hook_;
 };
 
 }  // namespace roadstead::db::internal

@@ -199,10 +199,11 @@ SqliteWriter::Outcome SqliteWriter::commit(Jobs& jobs) {
     return Outcome::kDone;
   }
   roll_back();
-  logger_.error("commit failed", {{"error", describe(committed.error())}});
   // Without space or I/O nobody can commit. Anything else (a deferred constraint) is the fault of
   // one function, and only alone is it found.
-  if (committed.error().code != Code::kUnavailable && jobs.size() > 1) {
+  if (committed.error().code == Code::kUnavailable) {
+    logger_.error("commit failed", {{"error", describe(committed.error())}});
+  } else if (jobs.size() > 1) {
     return Outcome::kUnmatched;
   }
   fail_all(jobs, committed.error());

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include <sqlite3.h>
-
 #include "base/log.h"
 #include "db/internal/sqlite_connection.h"
+#include "sys/testing/scratch_directory.h"
 
 namespace roadstead::db::testing {
 namespace {
@@ -18,12 +16,6 @@ namespace {
 const Clock& system_clock() {
   static const SystemClock clock;
   return clock;
-}
-
-std::filesystem::path make_directory() {
-  std::string name = (std::filesystem::temp_directory_path() / "roadstead-db-XXXXXX").string();
-  CHECK(::mkdtemp(name.data()) != nullptr);
-  return name;
 }
 
 /// Aborts with the error's text when there is no value.
@@ -57,23 +49,15 @@ struct ScratchDatabase::State {
   State(const Clock& the_clock, SqliteOptions the_options)
       : clock(the_clock),
         sink(2, log::Format::kText, log::Level::kError, the_clock),
-        directory(make_directory()),
         options(std::move(the_options)) {
-    options.path = directory / "roadstead.db";
+    options.path = directory.path() / "roadstead.db";
     open();
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    database.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory, ignored);
   }
   void open() { database = must(SqliteDatabase::open(options, clock, log::Logger(sink))); }
 
   const Clock& clock;
   log::Sink sink;
-  std::filesystem::path directory;
+  sys::testing::ScratchDirectory directory;
   SqliteOptions options;
   std::unique_ptr<SqliteDatabase> database;
 };
@@ -97,8 +81,12 @@ std::string ScratchDatabase::explain(std::string_view sql) const {
   return plan_of(path(), sql, std::vector<Param>(count, Param(nullptr)));
 }
 
-void ScratchDatabase::reopen() {
+void ScratchDatabase::close() {
   state_->database.reset();
+}
+
+void ScratchDatabase::reopen() {
+  close();
   state_->open();
 }
 
@@ -107,11 +95,11 @@ const std::filesystem::path& ScratchDatabase::path() const {
 }
 
 const std::filesystem::path& ScratchDatabase::directory() const {
-  return state_->directory;
+  return state_->directory.path();
 }
 
-ScratchDatabase open_scratch_database() {
-  return open_scratch_database(system_clock());
+ScratchDatabase open_scratch_database(SqliteOptions options) {
+  return open_scratch_database(system_clock(), std::move(options));
 }
 
 ScratchDatabase open_scratch_database(const Clock& clock, SqliteOptions options) {

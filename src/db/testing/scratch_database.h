@@ -34,6 +34,8 @@ class ScratchDatabase {
 
   /// Closes the database and opens the same file again, as a restart does.
   void reopen();
+  /// Closes the database; only reopen(), explain() and the paths may be used then.
+  void close();
   [[nodiscard]] const std::filesystem::path& path() const;
   [[nodiscard]] const std::filesystem::path& directory() const;
 
@@ -44,9 +46,10 @@ class ScratchDatabase {
   std::unique_ptr<State> state_;
 };
 
-/// On the system's clock.
-ScratchDatabase open_scratch_database();
-/// `options.path` is ignored. The clock outlives the database.
+/// On the system's clock. `options.path` is ignored.
+ScratchDatabase open_scratch_database(SqliteOptions options = {});
+/// The clock outlives the database.
 ScratchDatabase open_scratch_database(const Clock& clock, SqliteOptions options = {});
+ScratchDatabase open_scratch_database(const Clock&& temporary, SqliteOptions options = {}) = delete;
 
 }  // namespace roadstead::db::testing
