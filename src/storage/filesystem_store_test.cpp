@@ -1,0 +1,259 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include "base/text.h"
+#include "storage/digest_locks.h"
+#include "storage/filesystem.h"
+#include "storage/testing/blob_store_contract.h"
+#include "sys/faults.h"
+#include "sys/testing/scratch_directory.h"
+
+namespace roadstead::storage {
+namespace {
+
+using model::Algorithm;
+using model::Digest;
+using sys::testing::ScratchDirectory;
+using ::testing::ElementsAre;
+using testing::get;
+using ::testing::IsEmpty;
+using testing::put;
+using ::testing::SizeIs;
+
+constexpr std::string_view kBlobs = "docker/registry/v2/blobs";
+
+class FilesystemUnderTest final : public testing::StoreUnderTest {
+ public:
+  FilesystemUnderTest() { restart(); }
+  BlobStore& store() override { return *store_; }
+  void restart() override { store_ = open_filesystem_store(scratch_.path() / "data").value(); }
+
+ private:
+  ScratchDirectory scratch_;
+  std::unique_ptr<BlobStore> store_;
+};
+
+/// Notes every file-system call while it lives, in order.
+class Recorder {
+ public:
+  [[nodiscard]] std::vector<std::string> only(const std::vector<std::string>& wanted) const {
+    std::vector<std::string> found;
+    for (const std::string& call : calls_) {
+      if (std::find(wanted.begin(), wanted.end(), call) != wanted.end()) {
+        found.push_back(call);
+      }
+    }
+    return found;
+  }
+
+ private:
+  std::vector<std::string> calls_;
+  sys::ScopedFaults faults_{[this](std::string_view call) {
+    calls_.emplace_back(call);
+    return 0;
+  }};
+};
+
+const std::vector<std::string> kChanges = {"fdatasync", "fsync",  "mkdir",
+                                           "rename",    "unlink", "rmdir"};
+
+class FilesystemStoreTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] std::filesystem::path root() const { return scratch_.path(); }
+  [[nodiscard]] std::filesystem::path data_of(const Location& location) const {
+    const std::string hex = location.value.substr(location.value.find(':') + 1);
+    const std::string algorithm = location.value.substr(0, location.value.find(':'));
+    return root() / kBlobs / algorithm / hex.substr(0, 2) / hex / "data";
+  }
+
+  ScratchDirectory scratch_;
+  std::unique_ptr<BlobStore> store_ = open_filesystem_store(scratch_.path()).value();
+};
+
+TEST_F(FilesystemStoreTest, BlobsLieWhereDistributionPutsThem) {
+  const Location location = put(*store_, "abc").value();
+  EXPECT_EQ(location.value, Digest::of("abc").to_string());
+  const auto path = root() / kBlobs / "sha256/ba" /
+                    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" / "data";
+  EXPECT_EQ(sys::read_file(path, 100).value(), "abc");
+}
+
+TEST_F(FilesystemStoreTest, ExistingTreeIsTakenOver) {
+  const std::string content = "from elsewhere";
+  const Location location{Digest::of(content).to_string()};
+  std::filesystem::create_directories(data_of(location).parent_path());
+  std::ofstream(data_of(location)) << content;
+  EXPECT_EQ(get(*store_, location).value(), content);
+  EXPECT_THAT(store_->list("", 10).value(), ElementsAre(location));
+}
+
+TEST_F(FilesystemStoreTest, StrangersInTheTreeAreNotListed) {
+  const Location location = put(*store_, "abc").value();
+  const auto prefix = data_of(location).parent_path().parent_path();
+  std::filesystem::create_directory(prefix / "not-a-digest");
+  std::filesystem::create_directory(prefix / std::string(64, '0'));           // Of another prefix.
+  std::filesystem::create_directory(prefix / ("ba" + std::string(62, '0')));  // Without data.
+  std::ofstream(root() / "uploads" / "stranger") << "x";
+  EXPECT_THAT(store_->list("", 10).value(), ElementsAre(location));
+  EXPECT_THAT(store_->stale_uploads(std::chrono::seconds(0)).value(), IsEmpty());
+}
+
+TEST_F(FilesystemStoreTest, NewBlobCostsThreeSyncs) {
+  const auto writer = store_->begin(Algorithm::kSha256, 3).value();
+  const Recorder recorder;
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  ASSERT_TRUE(writer->commit(Digest::of("abc")));
+  EXPECT_THAT(recorder.only(kChanges),
+              ElementsAre("mkdir", "fdatasync", "rename", "fsync", "fsync"));
+}
+
+TEST_F(FilesystemStoreTest, KnownBlobIsNotWrittenAgainButItsNameIsSynced) {
+  ASSERT_TRUE(put(*store_, "abc"));
+  const auto writer = store_->begin(Algorithm::kSha256, 3).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  const Recorder recorder;
+  ASSERT_TRUE(writer->commit(Digest::of("abc")));
+  EXPECT_THAT(recorder.only(kChanges), ElementsAre("mkdir", "unlink", "fsync", "fsync"));
+}
+
+TEST_F(FilesystemStoreTest, CheckpointSyncsNothing) {
+  const auto writer = store_->begin(Algorithm::kSha256, 0).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  const Recorder recorder;
+  ASSERT_TRUE(writer->checkpoint());
+  EXPECT_THAT(recorder.only(kChanges), IsEmpty());
+}
+
+TEST_F(FilesystemStoreTest, AnnouncedUploadCostsNoCall) {
+  const Recorder recorder;
+  const auto writer = store_->begin(Algorithm::kSha256, 1000).value();
+  ASSERT_TRUE(writer->checkpoint());
+  EXPECT_THAT(recorder.only({"open", "fallocate"}), IsEmpty());
+}
+
+TEST_F(FilesystemStoreTest, RemovalSyncsEachDirectoryOnce) {
+  // Two blobs below one <2 hex>/ and one below another.
+  std::vector<Location> locations;
+  for (const std::string_view content : {"abc", "blob 200", "x"}) {
+    locations.push_back(put(*store_, content).value());
+  }
+  std::set<std::string> prefixes;
+  for (const Location& location : locations) {
+    prefixes.insert(location.value.substr(0, 9));
+  }
+  const Recorder recorder;
+  ASSERT_TRUE(store_->remove(locations));
+  EXPECT_THAT(recorder.only({"unlink"}), SizeIs(3));
+  EXPECT_THAT(recorder.only({"rmdir"}), SizeIs(3));
+  EXPECT_THAT(recorder.only({"fsync"}), SizeIs(prefixes.size()));
+}
+
+TEST_F(FilesystemStoreTest, DamagedBlobOfAnotherSizeIsReplaced) {
+  const Location location = put(*store_, "abc").value();
+  std::filesystem::resize_file(data_of(location), 1);
+  ASSERT_TRUE(put(*store_, "abc"));
+  EXPECT_EQ(get(*store_, location).value(), "abc");
+}
+
+TEST_F(FilesystemStoreTest, RemovedPrefixDirectoryIsMadeAgain) {
+  const Location location{Digest::of("abc").to_string()};
+  std::filesystem::remove(data_of(location).parent_path().parent_path());
+  ASSERT_TRUE(put(*store_, "abc"));
+  EXPECT_EQ(get(*store_, location).value(), "abc");
+}
+
+TEST_F(FilesystemStoreTest, StagedBytesShorterThanTheCheckpointAreLost) {
+  const auto writer = store_->begin(Algorithm::kSha256, 0).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  const std::string token = writer->checkpoint().value();
+  for (const auto& entry : std::filesystem::directory_iterator(root() / "uploads")) {
+    std::filesystem::resize_file(entry.path(), 2);
+  }
+  const auto resumed = store_->resume(token);
+  ASSERT_FALSE(resumed);
+  EXPECT_EQ(resumed.error().code, Code::kNotFound);
+  EXPECT_EQ(resumed.error().subject, Subject::kUpload);
+}
+
+TEST_F(FilesystemStoreTest, AgeOfAnUploadIsItsLastWrite) {
+  const auto writer = store_->begin(Algorithm::kSha256, 0).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  ASSERT_TRUE(writer->checkpoint());
+  EXPECT_THAT(store_->stale_uploads(std::chrono::hours(1)).value(), IsEmpty());
+  for (const auto& entry : std::filesystem::directory_iterator(root() / "uploads")) {
+    std::filesystem::last_write_time(
+        entry.path(), std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  }
+  EXPECT_THAT(store_->stale_uploads(std::chrono::hours(1)).value(), SizeIs(1));
+  ASSERT_TRUE(writer->append(bytes_of("d")));
+  EXPECT_THAT(store_->stale_uploads(std::chrono::hours(1)).value(), IsEmpty());
+}
+
+TEST_F(FilesystemStoreTest, AnnouncedSizeReservesABoundedRangeAndGivesItBack) {
+  const auto writer = store_->begin(Algorithm::kSha256, std::uint64_t{1} << 50).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));  // A petabyte would not fit.
+  const Location location = writer->commit(Digest::of("abc")).value();
+  struct stat status{};
+  ASSERT_EQ(::stat(data_of(location).c_str(), &status), 0);
+  EXPECT_EQ(status.st_size, 3);
+  EXPECT_LE(status.st_blocks * 512, 65536);
+}
+
+TEST_F(FilesystemStoreTest, FailedSyncVoidsTheUpload) {
+  const auto writer = store_->begin(Algorithm::kSha256, 0).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  const std::string token = writer->checkpoint().value();
+  {
+    const sys::ScopedFaults faults(
+        [](std::string_view call) { return call == "fdatasync" ? EIO : 0; });
+    EXPECT_FALSE(writer->commit(Digest::of("abc")));
+  }
+  // The kernel may have dropped the bytes and says so only once.
+  EXPECT_FALSE(writer->commit(Digest::of("abc")));
+  EXPECT_EQ(store_->resume(token).error().code, Code::kNotFound);
+  EXPECT_THAT(store_->list("", 10).value(), IsEmpty());
+}
+
+TEST_F(FilesystemStoreTest, FullDiskLeavesTheWriterWhereItWas) {
+  const auto writer = store_->begin(Algorithm::kSha256, 0).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  {
+    const sys::FailNth fault(0, ENOSPC);
+    const auto appended = writer->append(bytes_of("def"));
+    ASSERT_FALSE(appended);
+    EXPECT_EQ(appended.error().code, Code::kUnavailable);
+    EXPECT_EQ(appended.error().subject, Subject::kStorage);
+  }
+  EXPECT_EQ(writer->offset(), 3U);
+  ASSERT_TRUE(writer->append(bytes_of("def")));
+  EXPECT_TRUE(writer->commit(Digest::of("abcdef")));
+}
+
+TEST(DigestLocks, SameDigestWaitsOthersMostlyDoNot) {
+  DigestLocks locks;
+  const auto held = locks.lock("sha256:a");
+  EXPECT_TRUE(held.owns_lock());
+  // 256 stripes: some other text has another stripe, else this blocks and the test times out.
+  bool other = false;
+  for (int i = 0; i < 3 && !other; ++i) {
+    other = std::hash<std::string_view>()("sha256:" + std::to_string(i)) % 256 !=
+            std::hash<std::string_view>()("sha256:a") % 256;
+    if (other) {
+      EXPECT_TRUE(locks.lock("sha256:" + std::to_string(i)).owns_lock());
+    }
+  }
+  EXPECT_TRUE(other);
+}
+
+using testing::BlobStoreContract;
+INSTANTIATE_TEST_SUITE_P(Filesystem, BlobStoreContract,
+                         ::testing::Values(testing::StoreFactory{
+                             "filesystem", [] { return std::make_unique<FilesystemUnderTest>(); }}),
+                         testing::factory_name);
+
+}  // namespace
+}  // namespace roadstead::storage
