@@ -102,8 +102,9 @@ bool ProjectAccess::allows(const Principal& principal, Resource resource, Action
   if (principal.kind == Principal::Kind::kAnonymous) {
     return false;
   }
-  // A system administrator is an administrator of every project.
-  return (sysadmin_ && role_allows(Role::kProjectAdmin, resource, action)) ||
+  // A system administrator may do everything in every project, also what no role may. Pulling past
+  // policies is for scanners only.
+  return (sysadmin_ && action != Action::kScannerPull) ||
          (role_.has_value() && role_allows(*role_, resource, action));
 }
 

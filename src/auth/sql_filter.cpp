@@ -135,10 +135,12 @@ Result<void> SqlFilter::add_fuzzy(const ListColumn& column, const Filter& filter
 
 Result<void> SqlFilter::add_range(const ListColumn& column, const Filter& filter) {
   if (!filter.values[0].empty()) {
-    require(std::string(column.sql) + " >= ?", TRY(convert(column, filter.values[0])));
+    const db::Param from = TRY(convert(column, filter.values[0]));
+    require(std::string(column.sql) + " >= ?", from);
   }
   if (!filter.values[1].empty()) {
-    require(std::string(column.sql) + " <= ?", TRY(convert(column, filter.values[1])));
+    const db::Param to = TRY(convert(column, filter.values[1]));
+    require(std::string(column.sql) + " <= ?", to);
   }
   return {};
 }
@@ -157,16 +159,19 @@ Result<void> SqlFilter::add_any_of(const ListColumn& column, const Filter& filte
   require(sql + ")");
   for (std::size_t i = 0; i < *length; ++i) {
     const std::size_t at = std::min(i, filter.values.size() - 1);
-    params_.push_back(TRY(convert(column, filter.values[at])));
+    const db::Param value = TRY(convert(column, filter.values[at]));
+    params_.push_back(value);
   }
   return {};
 }
 
 Result<void> SqlFilter::add_one(const ListColumn& column, const Filter& filter) {
   switch (filter.kind) {
-    case Filter::Kind::kExact:
-      require(std::string(column.sql) + " = ?", TRY(convert(column, filter.values.front())));
+    case Filter::Kind::kExact: {
+      const db::Param value = TRY(convert(column, filter.values.front()));
+      require(std::string(column.sql) + " = ?", value);
       return {};
+    }
     case Filter::Kind::kFuzzy:
       return add_fuzzy(column, filter);
     case Filter::Kind::kRange:
