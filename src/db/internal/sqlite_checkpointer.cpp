@@ -85,6 +85,7 @@ void SqliteCheckpointer::checkpoint() {
     state.pages_checked = pages;
     if (!state.changed) {
       state.pages = pages;
+      state.changed = !complete;  // A reader held some of it: try again.
     }
   });
 }

@@ -31,14 +31,14 @@ class SqliteCheckpointer {
  private:
   struct State {
     bool stopping = false;
-    bool changed = false;             ///< A commit since the last checkpoint began.
+    bool changed = false;             ///< There is something to move.
     std::uint64_t pages = 0;          ///< In the log now.
     std::uint64_t pages_checked = 0;  ///< In the log when the last checkpoint ended.
   };
 
   void loop();
   void checkpoint();
-  /// Runs one checkpoint; the pages left in the log, or nothing when it was not complete.
+  /// Runs one checkpoint and tells whether it moved everything.
   bool run(int mode, std::uint64_t& wal_pages);
   [[nodiscard]] bool is_urgent(const State& state) const;
 

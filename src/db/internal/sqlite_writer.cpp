@@ -1,6 +1,5 @@
 #include "db/internal/sqlite_writer.h"
 
-#include <algorithm>
 #include <exception>
 #include <mutex>
 #include <utility>
@@ -112,11 +111,16 @@ void SqliteWriter::move_queued(Queue& queue, std::size_t size_max, Jobs& jobs) {
 
 void SqliteWriter::fail_expired(Jobs& jobs, std::size_t first) {
   const SteadyTime now = options_.steady_now();
-  const auto begin = jobs.begin() + static_cast<std::ptrdiff_t>(first);
-  const auto expired = std::stable_partition(
-      begin, jobs.end(), [&](const Job* job) { return now - job->queued_at <= options_.wait_max; });
-  Jobs late(expired, jobs.end());
-  jobs.erase(expired, jobs.end());
+  Jobs late;
+  std::size_t kept = first;
+  for (std::size_t i = first; i < jobs.size(); ++i) {
+    if (now - jobs[i]->queued_at > options_.wait_max) {
+      late.push_back(jobs[i]);
+    } else {
+      jobs[kept++] = jobs[i];
+    }
+  }
+  jobs.resize(kept);
   fail_all(late, unavailable("database: the write waited too long"));
 }
 
