@@ -43,7 +43,9 @@ class Endpoint {
   /// (an indexed read of the embedded database, a 304), or nothing. Must not block. Not called for
   /// streamed endpoints.
   virtual std::optional<Response> try_now(const Request& request, Context& context);
-  /// Runs on the worker pool and may block until context.deadline.
+  /// Runs on the worker pool and may block until context.deadline. Called when try_now() gave
+  /// nothing, and instead of it when the I/O thread is late; the default calls try_now(), for
+  /// endpoints that always answer in place.
   virtual Response handle(const Request& request, Context& context);
   /// Streamed endpoints only, on the worker pool: authorises and opens, or answers without reading
   /// the body.

@@ -31,8 +31,9 @@ struct Limits {
   std::size_t header_fields_max = 200;
   std::chrono::milliseconds header_time{15'000};
   std::chrono::milliseconds idle_time{75'000};
-  /// A body (or a response) must move at least this much, averaged over windows of 30 s.
+  /// A body (or a response) must move at least this much, averaged over each window.
   std::uint64_t body_rate_min_bytes_per_second = 512;
+  std::chrono::milliseconds body_rate_window{30'000};
   std::chrono::milliseconds request_time{
       60'000};  ///< Deadline for handlers; body transfer is not counted.
   std::size_t connections_max = 65'536;
@@ -59,14 +60,15 @@ struct ServerStatistics {
 };
 
 /// The network edge: N I/O threads, each with its own epoll loop and accepting sockets
-/// (SO_REUSEPORT). Endpoint code runs on `workers`. The collaborators outlive the server.
+/// (SO_REUSEPORT). Endpoint code runs on `workers`. The collaborators outlive the server. I/O
+/// threads block SIGPIPE for themselves; the process need not ignore it.
 class Server {
  public:
   /// Listens on all addresses or fails naming the one that did not work.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Application& application,
                                                Observer& observer, sys::ThreadPool& workers,
                                                log::Logger logger);
-  /// Stops at once if drain() was not called before.
+  /// Closes all connections; waits for handlers that run.
   virtual ~Server() = default;
 
   /// The port of each ListenOptions, in order.

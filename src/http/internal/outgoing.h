@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/internal/conditional.h"
+#include "http/internal/transport.h"
+#include "http/message.h"
+
+namespace roadstead::http {
+
+/// What the edge adds to an answer.
+struct Framing {
+  std::string_view date;  ///< The whole line "Date: …\r\n".
+  std::string_view request_id;
+  bool head_only = false;  ///< HEAD: headers of the body, without the body.
+  bool close = false;
+  Selection selection;
+};
+
+/// One answer on its way out: serialised head, then a window of its body. Small bodies go with the
+/// head in one call, files by sendfile in steps, so that a fast reader does not starve its
+/// neighbours.
+class Outgoing {
+ public:
+  enum class Step {
+    kDone,
+    kBlocked,    ///< The socket is full.
+    kYield,      ///< A step was sent: let the others have their turn.
+    kNeedPiece,  ///< load_piece() must run on the worker pool first.
+    kFailed,
+  };
+
+  void start(Response response, const Framing& framing);
+  Step advance(Transport& transport, std::span<char> scratch);
+  /// Pulls the next piece of a BodySource. May block. False closes the connection.
+  bool load_piece();
+
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] std::uint64_t body_bytes_sent() const;
+  [[nodiscard]] bool has_source() const;
+  /// Takes the body out, so that a source can be destroyed where it may block.
+  Response::Body take_body();
+  void reset();
+
+ private:
+  void write_head(const Response& response, const Framing& framing, std::uint64_t total);
+  void choose_window(const Response& response, const Framing& framing, std::uint64_t total);
+  Step send_head(Transport& transport);
+  Step send_text(Transport& transport);
+  Step send_file(Transport& transport, std::span<char> scratch);
+  Step send_piece(Transport& transport);
+
+  int status_ = 0;
+  std::string head_;  ///< With small bodies at its end.
+  std::size_t head_sent_ = 0;
+  std::size_t head_bytes_ = 0;  ///< How much of head_ is not body.
+  Response::Body body_;
+  std::uint64_t offset_ = 0;     ///< Next byte of the body to send.
+  std::uint64_t remaining_ = 0;  ///< Body bytes to send from offset_.
+  std::uint64_t body_sent_ = 0;  ///< Of those not in head_.
+  std::unique_ptr<char[]> piece_;
+  std::size_t piece_size_ = 0;
+  std::size_t piece_sent_ = 0;
+};
+
+}  // namespace roadstead::http
