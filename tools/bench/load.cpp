@@ -20,7 +20,8 @@ namespace roadstead::bench {
 namespace {
 
 constexpr const char* kHelp = R"(bench_load VERB --url http://127.0.0.1:PORT [--name value …]
-  get | head      --path P[,P…] [--length BYTES] [--digest sha256:…] [--every-digest 1] [--range A-B]
+  get | head      --path P[,P…] [--length BYTES] [--digest sha256:…] [--every-digest 1]
+                  [--range A-B] [--status CODE] [--accept TYPE]
   manifest        the same with the Accept field of an OCI manifest
   push            --repo R --size BYTES --mode post|mono|patch|chunk [--chunk BYTES] [--check N]
   tagsfill        --repo R --manifest FILE
