@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
@@ -24,6 +27,20 @@ Error malformed(const bj::error_code& error, std::size_t offset) {
           Subject::kRequest,
           "malformed JSON at byte " + std::to_string(offset) + ": " + error.message(),
           {}};
+}
+
+// The parser makes infinities of numbers beyond double. As deep as the document at most.
+bool is_finite(const bj::value& node) {
+  if (node.is_array()) {
+    const auto& elements = node.get_array();
+    return std::all_of(elements.begin(), elements.end(), is_finite);
+  }
+  if (node.is_object()) {
+    const auto& members = node.get_object();
+    return std::all_of(members.begin(), members.end(),
+                       [](const auto& member) { return is_finite(member.value()); });
+  }
+  return !node.is_double() || std::isfinite(node.get_double());
 }
 
 }  // namespace
@@ -63,7 +80,10 @@ std::optional<double> Value::as_double() const {
   if (node.is_int64()) {
     return static_cast<double>(node.get_int64());
   }
-  return node.is_uint64() ? static_cast<double>(node.get_uint64()) : node.get_double();
+  if (node.is_uint64()) {
+    return static_cast<double>(node.get_uint64());
+  }
+  return node.get_double();
 }
 
 std::optional<bool> Value::as_bool() const {
@@ -161,6 +181,9 @@ Result<Document> Document::parse(std::string_view text, const Limits& limits) {
   // Same memory on both sides, so this moves; an assignment would copy.
   std::destroy_at(&impl->root);
   std::construct_at(&impl->root, parser.release());
+  if (!is_finite(impl->root)) {
+    return Error{Code::kInvalid, Subject::kRequest, "JSON number out of range", {}};
+  }
   return Document(std::move(impl));
 }
 

@@ -56,7 +56,8 @@ class Value {
 class Document {
  public:
   /// Errors: kInvalid + kRequest with position, kTooLarge + kRequest. Integers beyond int64 and
-  /// uint64 become floating-point numbers. `text` is not needed afterwards.
+  /// uint64 become floating-point numbers; what is beyond those is refused. `text` is not needed
+  /// afterwards.
   static Result<Document> parse(std::string_view text, const Limits& limits = {});
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;

@@ -41,6 +41,7 @@ struct Platform {
   std::string os_version;
   std::vector<std::string> os_features;
   std::string variant;
+  bool operator==(const Platform&) const = default;
 };
 
 /// A descriptor (OCI image specification, descriptor.md) as far as a registry looks at it.
@@ -54,6 +55,7 @@ struct Descriptor {
   std::vector<std::string> urls;
   /// Foreign layers and non-distributable media types need not be in the registry.
   [[nodiscard]] bool distributable() const;
+  bool operator==(const Descriptor&) const = default;
 };
 
 /// A manifest or index that was checked against its media type. The bytes it came from are kept
@@ -72,6 +74,7 @@ struct Manifest {
   /// The referrers API's artifactType: as written, else the config's media type for images, else
   /// empty.
   [[nodiscard]] std::string effective_artifact_type() const;
+  bool operator==(const Manifest&) const = default;
 };
 
 /// `content_type` is the request's Content-Type without parameters, or empty: then the content's
