@@ -1,0 +1,6 @@
+"""Helm 3."""
+from cases.helm import exercise
+
+
+def main():
+    exercise("helm3")

@@ -1,0 +1,6 @@
+"""Helm 4."""
+from cases.helm import exercise
+
+
+def main():
+    exercise("helm4")
