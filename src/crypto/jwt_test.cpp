@@ -1,5 +1,8 @@
 #include "crypto/jwt.h"
 
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
@@ -117,6 +120,24 @@ TEST(Jwt, NoByteOfATokenMayChange) {
     ASSERT_FALSE(verifier().verify(bad)) << i;
     ASSERT_FALSE(verifier().verify(good.substr(0, i))) << i;
   }
+}
+
+TEST(Jwt, KeyAndVerifierServeManyThreads) {
+  std::vector<std::thread> threads;
+  std::atomic<int> good = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&good] {
+      for (int i = 0; i < 20; ++i) {
+        const std::string payload = std::to_string(i);
+        const auto read = verifier().verify(make_jwt(key(), payload));
+        good += read && *read == payload ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(good, 80);
 }
 
 TEST(SigningKey, PemRoundTrip) {
