@@ -46,6 +46,19 @@ def configuration(case):
         check(f"bad.yml:{line}" in said and key in said, f"names file, line and key: {said}")
         run(case, "serve", "--config", bad, status=2)
     run(case, "config", "check", "--config", "/nonexistent/file.yml", status=2)
+    documented(case)
+
+
+def documented(case):
+    """Every setting that exists is described, and every one that is described exists."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    with open(os.path.join(root, "docs", "configuration.md"), encoding="utf-8") as file:
+        described = dict(re.findall(r"^\| `([\w.]+)` \| `(ROADSTEAD_\w+)` \|", file.read(), re.MULTILINE))
+    help_text = run(case, "serve", "--help")
+    flags = {flag.replace("-", "_") for flag in re.findall(r"--([a-z][a-z-]*)", help_text)} - {"help", "config"}
+    equal(sorted(key.replace(".", "_") for key in described), sorted(flags), "settings")
+    for variable in described.values():
+        check(variable in help_text, f"{variable} in the help")
 
 
 def openapi(case):
