@@ -31,6 +31,7 @@ struct SqliteStatistics {
   std::uint64_t write_functions = 0;
   std::uint64_t read_sessions = 0;
   std::uint64_t statements = 0;  ///< Of sessions, with the BEGIN, COMMIT and SAVEPOINT around them.
+  std::uint64_t wal_cuts = 0;    ///< The write-ahead log exceeded its limit and was emptied.
   std::uint64_t write_queue_length = 0;  ///< now
   std::uint64_t wal_bytes = 0;           ///< now
 };

@@ -1,7 +1,9 @@
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -51,6 +53,7 @@ TEST(SqliteCheckpoint, LogIsCutOnceNoReaderHoldsIt) {
   }));
   // No commit follows: the end of the reader alone must do.
   EXPECT_TRUE(eventually([&] { return database->statistics().wal_bytes == 0; }));
+  EXPECT_GE(database->statistics().wal_cuts, 1U);
   EXPECT_EQ(std::filesystem::file_size(database.path().string() + "-wal"), 0U);
   EXPECT_GT(std::filesystem::file_size(database.path()), 2U << 20U);
 }
@@ -63,6 +66,30 @@ TEST(SqliteCheckpoint, LogStaysSmallUnderSteadyWrites) {
     ASSERT_TRUE(put_large(database, std::to_string(i)));
     EXPECT_TRUE(eventually([&] { return database->statistics().wal_bytes <= kLimit; }));
   }
+}
+
+TEST(SqliteCheckpoint, LogIsCutAlthoughWritersNeverPause) {
+  SqliteOptions options;
+  options.wal_size_max = kLimit;
+  ScratchDatabase database = open_scratch_database(options);
+  std::atomic<bool> stop = false;
+  std::atomic<int> failed = 0;
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < 3; ++writer) {
+    writers.emplace_back([&, writer] {
+      for (int n = 0; !stop; ++n) {
+        failed += put_large(database, std::to_string(writer + 10 * (n + 1))) ? 0 : 1;
+        static_cast<void>(database->write(
+            [](WriteSession& session) { return session.execute("DELETE FROM property", {}); }));
+      }
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return database->statistics().wal_cuts >= 3; }));
+  stop = true;
+  for (std::thread& writer : writers) {
+    writer.join();
+  }
+  EXPECT_EQ(failed, 0);
 }
 
 }  // namespace

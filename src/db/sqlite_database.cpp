@@ -86,7 +86,8 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
         writer_(std::move(writer), clock, logger,
                 {.queue_max = options.write_queue_max,
                  .batch_max = options.batch_max,
-                 .wait_max = options.write_wait_max}) {}
+                 .wait_max = options.write_wait_max,
+                 .before_transaction = [this] { checkpointer_->give_way(); }}) {}
 
   [[nodiscard]] bool reads_are_local() const override { return true; }
   Result<void> ping() override;
@@ -182,6 +183,7 @@ SqliteStatistics SqliteDatabaseImpl::statistics() const {
           .write_functions = writer_.functions(),
           .read_sessions = read_sessions_,
           .statements = read_statements_ + writer_.statements(),
+          .wal_cuts = checkpointer_->cuts(),
           .write_queue_length = writer_.queued(),
           .wal_bytes = checkpointer_->wal_bytes()};
 }

@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint64_t kPageBytes = 4096 + 24;  // With the frame header.
 constexpr std::uint64_t kUrgentPages = 1000;
 constexpr std::chrono::seconds kInterval{1};
+constexpr std::chrono::seconds kGiveWayMax{1};
 
 }  // namespace
 
@@ -39,8 +40,18 @@ void SqliteCheckpointer::committed(std::uint64_t wal_pages) {
   }
 }
 
+void SqliteCheckpointer::give_way() {
+  state_.wait_for(
+      cut_ended_, kGiveWayMax, [](const State& state) { return !state.cutting; },
+      [](const State&) {});
+}
+
 std::uint64_t SqliteCheckpointer::wal_bytes() const {
   return state_.with([](const State& state) { return state.pages * kPageBytes; });
+}
+
+std::uint64_t SqliteCheckpointer::cuts() const {
+  return state_.with([](const State& state) { return state.cuts; });
 }
 
 bool SqliteCheckpointer::is_urgent(const State& state) const {
@@ -71,12 +82,13 @@ void SqliteCheckpointer::loop() {
 void SqliteCheckpointer::checkpoint() {
   std::uint64_t pages = 0;
   bool complete = run(SQLITE_CHECKPOINT_PASSIVE, pages);
-  // Usually the next commit finds every page moved and begins the log anew. Under readers without a
-  // gap it never does, and only a checkpoint that holds the writer for a moment stops the growth.
+  // Usually the next commit finds every page moved and begins the log anew. When readers and
+  // commits leave no gap it never does, and only a checkpoint that holds the writer for a moment
+  // stops the growth.
   if (pages * kPageBytes > wal_size_max_) {
-    complete = run(SQLITE_CHECKPOINT_TRUNCATE, pages);
+    complete = cut(pages);
     if (!complete && !std::exchange(warned_, true)) {
-      logger_.warning("the write-ahead log exceeds its limit: a reader holds it",
+      logger_.warning("the write-ahead log exceeds its limit: long readers or writers hold it",
                       {{"bytes", static_cast<std::int64_t>(pages * kPageBytes)}});
     }
   }
@@ -88,6 +100,20 @@ void SqliteCheckpointer::checkpoint() {
       state.changed = !complete;  // A reader held some of it: try again.
     }
   });
+}
+
+bool SqliteCheckpointer::cut(std::uint64_t& wal_pages) {
+  state_.with([](State& state) { state.cutting = true; });
+  const bool complete = run(SQLITE_CHECKPOINT_TRUNCATE, wal_pages);
+  state_.with([&](State& state) {
+    state.cutting = false;
+    if (complete) {
+      ++state.cuts;
+      state.pages = 0;
+    }
+  });
+  cut_ended_.notify_all();
+  return complete;
 }
 
 bool SqliteCheckpointer::run(int mode, std::uint64_t& wal_pages) {

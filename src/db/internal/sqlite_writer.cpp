@@ -143,6 +143,7 @@ void SqliteWriter::run_batch(Jobs jobs, bool may_grow) {
 }
 
 SqliteWriter::Outcome SqliteWriter::attempt(Jobs& jobs, bool may_grow) {
+  options_.before_transaction();
   roll_back();  // Only if an earlier rollback failed.
   if (const Result<void> begun = connection_->run("BEGIN IMMEDIATE"); !begun) {
     fail_all(jobs, begun.error());

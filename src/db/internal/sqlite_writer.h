@@ -33,6 +33,8 @@ class SqliteWriter {
     std::size_t queue_max = 4096;
     std::size_t batch_max = 256;
     std::chrono::milliseconds wait_max{10'000};
+    /// Runs on the writer's thread before each transaction.
+    std::function<void()> before_transaction = [] {};
     /// Time for `wait_max`; a collaborator, so that tests need not wait.
     std::function<SteadyTime()> steady_now = [] { return std::chrono::steady_clock::now(); };
   };
