@@ -12,13 +12,6 @@ TimerWheel::TimerWheel(Time start) : start_(start) {
   }
 }
 
-TimerWheel::~TimerWheel() {
-  for (std::size_t slot = 0; slot < kSlots; ++slot) {
-    while (take(slot) != nullptr) {
-    }
-  }
-}
-
 std::uint64_t TimerWheel::tick_of(Time time) const {
   return time <= start_ ? 0 : static_cast<std::uint64_t>((time - start_) / kTick);
 }

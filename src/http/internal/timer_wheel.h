@@ -22,7 +22,6 @@ class TimerWheel {
   using Time = std::chrono::steady_clock::time_point;
 
   explicit TimerWheel(Time start);
-  ~TimerWheel();
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
