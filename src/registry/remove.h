@@ -42,10 +42,11 @@ Result<void> delete_repository(db::Database& database, const Options& options, c
 /// Goes on with deletions of repositories that were interrupted; at most `count` of them.
 Result<void> finish_deletions(db::Database& database, const Options& options, std::size_t count);
 
-/// For the deletion of a project: removes its repositories that no API shows, with their leases and
-/// open uploads. Call it in the transaction that removes the project, after making sure that no
-/// repository with artifacts is left (has_repositories()). At most about 1,000 rows, then
-/// kUnavailable + kProject: the caller tries again after other requests came through.
+/// For the deletion of a project, in this order: has_repositories() says no; empty_project()
+/// removes what no API shows (leases, open uploads, interrupted deletions), in as many transactions
+/// as it takes; then, in the transaction that removes the project, has_repositories() again and
+/// remove_invisible(), which fails with kUnavailable + kProject when somebody pushed meanwhile.
+Result<void> empty_project(db::Database& database, ProjectId project);
 Result<void> remove_invisible(db::WriteSession& session, ProjectId project);
 /// Whether the project has a repository that an API shows.
 Result<bool> has_repositories(db::ReadSession& session, ProjectId project);

@@ -67,7 +67,7 @@ class Uploads {
   Result<UploadStatus> start(const Caller& caller, const model::RepositoryName& repository,
                              model::Algorithm algorithm);
   /// Gives `repository` a lease on content that the caller may read: in `from`, or anywhere. False
-  /// when it is not found. Errors: as permit() for `from`, kDenied + kQuota.
+  /// when there is none that the caller may read. Errors: kDenied + kQuota.
   Result<bool> mount(const Caller& caller, const model::RepositoryName& repository,
                      const model::Digest& digest, const std::optional<model::RepositoryName>& from);
   /// Errors: kRange + kUpload when the chunk does not begin at the offset; `detail` is the offset.

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/strong_id.h"
+#include "db/database.h"
+#include "model/digest.h"
+#include "registry/options.h"
+#include "storage/blob_store.h"
+
+namespace roadstead::registry::internal {
+
+/// What a review row asks the collector to look at, by the `kind` it is stored under.
+enum class Review {
+  kRepositoryBlob,  ///< object: blob. Has the repository an edge to it, or a live lease?
+  kArtifact,        ///< object: artifact. Tag, parent, lease?
+  kBlob,            ///< object: blob, repository 0. Does any repository still hold it?
+  kManifest,        ///< object: manifest, repository 0. Is it an artifact anywhere?
+  kRepository,      ///< object: repository. A deletion to finish, or an empty row to drop.
+};
+Result<void> review(db::WriteSession& session, Review kind, RepositoryId repository,
+                    std::int64_t object, Time due);
+
+/// One blob that a repository holds.
+struct Held {
+  BlobId blob;
+  std::int64_t size = 0;
+};
+
+/// The blob's row, made when there is none. `location` is where this upload lies; when the row
+/// names another place, ours is queued for removal.
+Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest, std::int64_t size,
+                         const storage::Location& location);
+std::optional<Held> held_from(const db::Row& row, int first_column);
+/// By digest, whoever holds it.
+Result<std::optional<Held>> find_held(db::ReadSession& session, const model::Digest& digest);
+
+/// Which repository of which project.
+struct Holder {
+  ProjectId project;
+  RepositoryId repository;
+};
+
+/// Lets the repository read the blob until the lease ends at least: inserts or revives the row,
+/// moves the lease later, appends the review row, and counts the content in the project. Errors:
+/// kDenied + kQuota.
+Result<void> lease_blob(db::WriteSession& session, const Options& options, const Holder& holder,
+                        const Held& held);
+
+/// Counts content that is new to the project. Errors: kDenied + kQuota.
+Result<void> count_blob(db::WriteSession& session, ProjectId project, const Held& held);
+/// Uncounts a blob that no artifact of the project refers to any more. With `leases`, a live lease
+/// of a repository keeps it counted too.
+Result<void> uncount_blob(db::WriteSession& session, ProjectId project, BlobId blob, bool leases);
+
+}  // namespace roadstead::registry::internal

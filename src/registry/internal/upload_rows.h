@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/strong_id.h"
+#include "db/database.h"
+#include "model/digest.h"
+#include "model/reference.h"
+#include "registry/caller.h"
+#include "registry/options.h"
+
+namespace roadstead::registry::internal {
+
+/// A row of `upload`, as one request sees it.
+struct UploadRow {
+  std::string id;
+  ProjectId project;
+  RepositoryId repository;
+  std::int64_t generation = 0;
+  std::uint64_t offset = 0;
+  std::string token;  ///< Of the blob store, or new_upload_token().
+  std::string boot_id;
+  Time expires_at{};
+};
+
+/// The token of an upload that has no byte yet: only its algorithm is known, nothing is staged.
+std::string new_upload_token(model::Algorithm algorithm);
+/// The algorithm of such a token; nothing when it is the blob store's.
+std::optional<model::Algorithm> algorithm_of_new(std::string_view token);
+
+/// Permits and reads the upload, if it is one of this repository, has not expired and its bytes
+/// are of this boot. Errors: as permit(); kNotFound + kUpload.
+Result<UploadRow> read_upload(db::ReadSession& session, const Options& options,
+                              const Caller& caller, const model::RepositoryName& repository,
+                              std::string_view id);
+
+/// Compare-and-set of the generation; the row afterwards. Errors: kNotFound + kUpload when it is
+/// gone, kConflict + kUpload when another request was faster.
+Result<UploadRow> claim_upload(db::WriteSession& session, const Options& options,
+                               const UploadRow& seen);
+/// Writes offset, token and expiry while the generation is still ours, else kConflict + kUpload.
+Result<void> save_upload(db::WriteSession& session, const Options& options, const UploadRow& row);
+/// Moves the expiry later while the generation is still ours; otherwise does nothing.
+Result<void> touch_upload(db::WriteSession& session, const Options& options, const UploadRow& row);
+/// Removes the row while the generation is still ours, else kConflict + kUpload.
+Result<void> finish_upload(db::WriteSession& session, const UploadRow& row);
+
+struct NewUpload {
+  std::string id;
+  ProjectId project;
+  RepositoryId repository;
+  std::string identity;
+  model::Algorithm algorithm = model::Algorithm::kSha256;
+};
+/// Inserts a row if the limits on open uploads allow it; idle ones may have to go for it, whose
+/// tokens are returned. Errors: kRateLimited + kUpload.
+Result<std::vector<std::string>> insert_upload(db::WriteSession& session, const Options& options,
+                                               const NewUpload& upload);
+
+/// Staged bytes of all open uploads of a project, by their rows.
+Result<std::int64_t> staged_bytes(db::ReadSession& session, ProjectId project);
+
+struct ExpiredUpload {
+  std::string id;
+  std::string token;
+};
+Result<std::vector<ExpiredUpload>> expired_uploads(db::ReadSession& session, std::size_t count);
+/// False when the upload is no longer there or came back to life.
+Result<bool> remove_expired(db::WriteSession& session, const std::string& id);
+
+Error upload_unknown(std::string_view id);
+Error upload_taken_over();
+
+}  // namespace roadstead::registry::internal

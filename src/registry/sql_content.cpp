@@ -1,0 +1,129 @@
+#include <string_view>
+
+#include "registry/internal/content.h"
+#include "registry/internal/quota.h"
+
+namespace roadstead::registry::internal {
+namespace {
+
+std::string_view to_string(Review kind) {
+  switch (kind) {
+    case Review::kRepositoryBlob:
+      return "repository_blob";
+    case Review::kArtifact:
+      return "artifact";
+    case Review::kBlob:
+      return "blob";
+    case Review::kManifest:
+      return "manifest";
+    case Review::kRepository:
+      return "repository";
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<void> review(db::WriteSession& session, Review kind, RepositoryId repository,
+                    std::int64_t object, Time due) {
+  TRY(session.insert(
+      "INSERT INTO review (kind, repository_id, object_id, due_at) VALUES (?, ?, ?, ?)",
+      {to_string(kind), repository, object, due}));
+  return {};
+}
+
+std::optional<Held> held_from(const db::Row& row, int first_column) {
+  if (row.is_null(first_column)) {
+    return std::nullopt;
+  }
+  return Held{row.id<BlobId>(first_column), row.integer(first_column + 1)};
+}
+
+Result<std::optional<Held>> find_held(db::ReadSession& session, const model::Digest& digest) {
+  const auto found =
+      TRY(session.first("SELECT id, size FROM blob WHERE digest = ?", {digest.to_string()},
+                        [](const db::Row& row) { return *held_from(row, 0); }));
+  return found;
+}
+
+Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest, std::int64_t size,
+                         const storage::Location& location) {
+  std::string present_at;
+  const auto present = TRY(session.first("SELECT id, size, location FROM blob WHERE digest = ?",
+                                         {digest.to_string()}, [&](const db::Row& row) {
+                                           present_at = row.text(2);
+                                           return *held_from(row, 0);
+                                         }));
+  if (!present) {
+    const Time now = session.now();
+    const std::int64_t id =
+        TRY(session.insert("INSERT INTO blob (digest, size, location, verified_at, creation_time) "
+                           "VALUES (?, ?, ?, ?, ?)",
+                           {digest.to_string(), size, location.value, now, now}));
+    return Held{BlobId{id}, size};
+  }
+  if (present_at != location.value) {
+    // Two equal uploads, each with a key of its own: the row names the first, ours is garbage.
+    TRY(session.execute("INSERT INTO deleting (location, digest, added_at) VALUES (?, ?, ?)",
+                        {location.value, digest.to_string(), session.now()}));
+  }
+  return *present;
+}
+
+Result<void> lease_blob(db::WriteSession& session, const Options& options, const Holder& holder,
+                        const Held& held) {
+  const Time until = session.now() + options.lease();
+  const auto leased = TRY(session.first(
+      "SELECT leased_until FROM repository_blob WHERE repository_id = ? AND blob_id = ?",
+      {holder.repository, held.blob}, [](const db::Row& row) { return row.time(0); }));
+  if (!leased) {
+    TRY(session.execute(
+        "INSERT INTO repository_blob (repository_id, blob_id, project_id, leased_until) "
+        "VALUES (?, ?, ?, ?)",
+        {holder.repository, held.blob, holder.project, until}));
+  } else {
+    // A lease only ever moves later.
+    TRY(
+        session.execute("UPDATE repository_blob SET leased_until = ?, condemned_at = NULL "
+                        "WHERE repository_id = ? AND blob_id = ?",
+                        {std::max(*leased, until), holder.repository, held.blob}));
+  }
+  TRY(review(session, Review::kRepositoryBlob, holder.repository, held.blob.value, until));
+  return count_blob(session, holder.project, held);
+}
+
+Result<void> count_blob(db::WriteSession& session, ProjectId project, const Held& held) {
+  const auto counted =
+      TRY(session.first("SELECT 1 FROM project_blob WHERE project_id = ? AND blob_id = ?",
+                        {project, held.blob}, [](const db::Row&) { return true; }));
+  if (counted) {
+    return {};
+  }
+  TRY(charge(session, project, held.size));
+  TRY(session.execute("INSERT INTO project_blob (project_id, blob_id) VALUES (?, ?)",
+                      {project, held.blob}));
+  return {};
+}
+
+Result<void> uncount_blob(db::WriteSession& session, ProjectId project, BlobId blob, bool leases) {
+  // Only rows of this project are looked at, however many others hold a popular blob.
+  const Time alive = leases ? session.now() : Time::max();
+  const auto kept = TRY(session.first(
+      "SELECT 1 FROM repository_blob rb WHERE rb.project_id = ? AND rb.blob_id = ? AND "
+      "(rb.leased_until > ? OR EXISTS (SELECT 1 FROM artifact_blob ab WHERE ab.repository_id = "
+      "rb.repository_id AND ab.blob_id = rb.blob_id)) LIMIT 1",
+      {project, blob, alive}, [](const db::Row&) { return true; }));
+  if (kept) {
+    return {};
+  }
+  const auto removed = TRY(session.execute(
+      "DELETE FROM project_blob WHERE project_id = ? AND blob_id = ?", {project, blob}));
+  if (removed == 0) {
+    return {};
+  }
+  const auto size = TRY(session.first("SELECT size FROM blob WHERE id = ?", {blob},
+                                      [](const db::Row& row) { return row.integer(0); }));
+  return charge(session, project, -size.value_or(0));
+}
+
+}  // namespace roadstead::registry::internal

@@ -1,0 +1,73 @@
+#include "registry/internal/place.h"
+
+namespace roadstead::registry::internal {
+
+std::string access_query(std::string_view columns, std::string_view joins) {
+  std::string sql("SELECT ");
+  sql.append(auth::ProjectAccess::kColumns).append(", ").append(columns);
+  sql.append(" FROM ").append(auth::ProjectAccess::kFrom).append(" ").append(joins);
+  return sql.append(" WHERE p.name = ?");
+}
+
+Result<Place> find_place(db::ReadSession& session, const Caller& caller,
+                         const model::RepositoryName& repository) {
+  static const std::string kSql = access_query("r.id, r.artifact_count", kJoinRepository);
+  Place place;
+  const auto access =
+      TRY(session.first(kSql, {caller.principal.user, repository.path(), repository.project()},
+                        [&](const db::Row& row) {
+                          if (!row.is_null(kFirstColumn)) {
+                            place.repository = row.id<RepositoryId>(kFirstColumn);
+                            place.artifact_count = row.integer(kFirstColumn + 1);
+                          }
+                          return auth::ProjectAccess::from_row(row);
+                        }));
+  TRY(permit(caller, access, repository));
+  place.project = access->project();
+  return place;
+}
+
+Result<Place> find_existing_place(db::ReadSession& session, const Caller& caller,
+                                  const model::RepositoryName& repository) {
+  Place place = TRY(find_place(session, caller, repository));
+  if (!place.repository) {
+    return repository_unknown(repository);
+  }
+  return place;
+}
+
+Result<RepositoryId> ensure_repository(db::WriteSession& session, ProjectId project,
+                                       const model::RepositoryName& repository) {
+  const auto found = TRY(session.first(
+      "SELECT id FROM repository WHERE project_id = ? AND name = ?", {project, repository.path()},
+      [](const db::Row& row) { return row.id<RepositoryId>(0); }));
+  if (found) {
+    return *found;
+  }
+  const auto exists = TRY(session.first("SELECT 1 FROM project WHERE id = ?", {project},
+                                        [](const db::Row&) { return true; }));
+  if (!exists) {
+    return Error{Code::kNotFound, Subject::kProject,
+                 "project " + std::string(repository.project()) + " not found",
+                 std::string(repository.project())};
+  }
+  const Time now = session.now();
+  const std::int64_t id = TRY(session.insert(
+      "INSERT INTO repository (project_id, name, full_name, description, artifact_count, "
+      "pull_count, creation_time, update_time) VALUES (?, ?, ?, '', 0, 0, ?, ?)",
+      {project, repository.path(), repository.to_string(), now, now}));
+  return RepositoryId{id};
+}
+
+std::string tombstone_name(RepositoryId repository) {
+  return "~" + std::to_string(repository.value);
+}
+
+Result<bool> repository_usable(db::ReadSession& session, RepositoryId repository) {
+  const auto usable =
+      TRY(session.first("SELECT name FROM repository WHERE id = ?", {repository},
+                        [](const db::Row& row) { return !row.text(0).starts_with('~'); }));
+  return usable.value_or(false);
+}
+
+}  // namespace roadstead::registry::internal

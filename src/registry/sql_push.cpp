@@ -1,0 +1,205 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "registry/internal/artifact_kind.h"
+#include "registry/internal/push_rows.h"
+#include "registry/internal/quota.h"
+
+namespace roadstead::registry::internal {
+namespace {
+
+/// The repository must still hold the blob when the transaction commits; a condemned row is
+/// revived, and content that left the project's count comes back.
+Result<void> keep_blob(db::WriteSession& session, const Holder& holder, const Held& held) {
+  const auto condemned = TRY(session.first(
+      "SELECT condemned_at FROM repository_blob WHERE repository_id = ? AND blob_id = ?",
+      {holder.repository, held.blob}, [](const db::Row& row) { return !row.is_null(0); }));
+  if (!condemned) {
+    const auto digest =
+        TRY(session.first("SELECT digest FROM blob WHERE id = ?", {held.blob},
+                          [](const db::Row& row) { return std::string(row.text(0)); }));
+    return reference_missing({digest.value_or("")});
+  }
+  if (*condemned) {
+    TRY(
+        session.execute("UPDATE repository_blob SET condemned_at = NULL WHERE repository_id = ? "
+                        "AND blob_id = ?",
+                        {holder.repository, held.blob}));
+  }
+  return count_blob(session, holder.project, held);
+}
+
+Result<void> keep_child(db::WriteSession& session, const Holder& holder, const Child& child) {
+  const std::int64_t present = TRY(
+      session.execute("UPDATE artifact SET condemned_at = NULL WHERE id = ? AND repository_id = ?",
+                      {child.artifact, holder.repository}));
+  if (present == 0) {
+    return reference_missing({child.digest});
+  }
+  return {};
+}
+
+Result<ManifestId> ensure_manifest(db::WriteSession& session, const NewArtifact& artifact) {
+  const std::string& digest = artifact.digest.to_string();
+  const auto found = TRY(session.first("SELECT id FROM manifest WHERE digest = ?", {digest},
+                                       [](const db::Row& row) { return row.id<ManifestId>(0); }));
+  if (found) {
+    return *found;
+  }
+  const auto& config = artifact.manifest.config;
+  const db::Param config_digest = config ? db::Param(config->digest.to_string()) : nullptr;
+  const db::Param config_type = config ? db::Param(config->media_type) : nullptr;
+  const std::int64_t id = TRY(session.insert(
+      "INSERT INTO manifest (digest, media_type, config_digest, config_media_type, size, bytes) "
+      "VALUES (?, ?, ?, ?, ?, ?)",
+      {digest, artifact.manifest.media_type, config_digest, config_type, artifact.bytes.size(),
+       bytes_of(artifact.bytes)}));
+  return ManifestId{id};
+}
+
+/// The manifest's own bytes count once per project.
+Result<void> count_manifest(db::WriteSession& session, ProjectId project, ManifestId manifest,
+                            std::size_t size) {
+  const auto counted =
+      TRY(session.first("SELECT 1 FROM artifact WHERE manifest_id = ? AND project_id = ? LIMIT 1",
+                        {manifest, project}, [](const db::Row&) { return true; }));
+  return counted ? Result<void>() : charge(session, project, static_cast<std::int64_t>(size));
+}
+
+Result<ArtifactId> insert_artifact(db::WriteSession& session, const Options& options,
+                                   const Holder& holder, const NewArtifact& artifact) {
+  const ManifestId manifest = TRY(ensure_manifest(session, artifact));
+  TRY(count_manifest(session, holder.project, manifest, artifact.bytes.size()));
+  const Time now = session.now();
+  const model::Manifest& content = artifact.manifest;
+  const db::Param subject =
+      content.subject ? db::Param(content.subject->digest.to_string()) : nullptr;
+  const std::string artifact_type = content.effective_artifact_type();
+  const std::string annotations = annotations_json(content.annotations);
+  const std::int64_t size =
+      artifact.references.size + static_cast<std::int64_t>(artifact.bytes.size());
+  const std::int64_t id = TRY(session.insert(
+      "INSERT INTO artifact (project_id, repository_id, manifest_id, digest, media_type, "
+      "artifact_type, type, subject_digest, annotations, extra_attributes, size, leased_until, "
+      "push_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {holder.project, holder.repository, manifest, artifact.digest.to_string(),
+       content.config ? content.config->media_type : content.media_type, artifact_type,
+       artifact.kind, subject, annotations, artifact.extra_attributes, size, now + options.lease(),
+       now}));
+  // Only a new artifact touches the repository's row: pushing the same again must not make it hot.
+  TRY(
+      session.execute("UPDATE repository SET artifact_count = artifact_count + 1, update_time = ? "
+                      "WHERE id = ?",
+                      {now, holder.repository}));
+  return ArtifactId{id};
+}
+
+Result<void> insert_edges(db::WriteSession& session, const Holder& holder, ArtifactId artifact,
+                          const References& references) {
+  for (const Held& held : references.blobs) {
+    TRY(session.execute(
+        "INSERT INTO artifact_blob (artifact_id, blob_id, repository_id) VALUES (?, ?, ?)",
+        {artifact, held.blob, holder.repository}));
+  }
+  for (const Child& child : references.children) {
+    TRY(
+        session.execute("INSERT INTO artifact_child (artifact_id, child_id, position, descriptor) "
+                        "VALUES (?, ?, ?, ?)",
+                        {artifact, child.artifact, child.position, child.descriptor}));
+  }
+  return {};
+}
+
+/// A push of what is there already: it lives on, and for another lease at least.
+Result<void> renew(db::WriteSession& session, const Options& options, ArtifactId artifact,
+                   Time leased_until) {
+  const Time until = std::max(leased_until, session.now() + options.lease());
+  TRY(session.execute("UPDATE artifact SET leased_until = ?, condemned_at = NULL WHERE id = ?",
+                      {until, artifact}));
+  return {};
+}
+
+}  // namespace
+
+Error reference_missing(const std::vector<std::string>& digests) {
+  return Error{Code::kInvalid, Subject::kBlob, "blob unknown to registry",
+               fmt::format("{}", fmt::join(digests, ","))};
+}
+
+Result<StoredArtifact> store_artifact(db::WriteSession& session, const Options& options,
+                                      const Holder& holder, const NewArtifact& artifact) {
+  for (const Held& held : artifact.references.blobs) {
+    TRY(keep_blob(session, holder, held));
+  }
+  for (const Child& child : artifact.references.children) {
+    TRY(keep_child(session, holder, child));
+  }
+  struct Present {
+    ArtifactId id;
+    Time leased_until;
+  };
+  const auto present = TRY(session.first(
+      "SELECT id, leased_until FROM artifact WHERE repository_id = ? AND digest = ?",
+      {holder.repository, artifact.digest.to_string()},
+      [](const db::Row& row) { return Present{row.id<ArtifactId>(0), row.time(1)}; }));
+  StoredArtifact stored;
+  if (present) {
+    stored = {present->id, false};
+    TRY(renew(session, options, present->id, present->leased_until));
+  } else {
+    stored.id = TRY(insert_artifact(session, options, holder, artifact));
+    stored.created = true;
+    TRY(insert_edges(session, holder, stored.id, artifact.references));
+  }
+  TRY(review(session, Review::kArtifact, holder.repository, stored.id.value,
+             session.now() + options.lease()));
+  return stored;
+}
+
+Result<void> record_tag(db::WriteSession& session, const TagChange& change, std::string_view tag,
+                        std::string_view digest, std::string_view operation) {
+  TRY(session.insert(
+      "INSERT INTO tag_history (repository_id, name, digest, operation, operator, op_time) "
+      "VALUES (?, ?, ?, ?, ?, ?)",
+      {change.repository, tag, digest, operation, change.operator_name, session.now()}));
+  return {};
+}
+
+Result<void> put_tag(db::WriteSession& session, const TagChange& change, const model::Tag& tag,
+                     ArtifactId artifact, const model::Digest& digest) {
+  struct Present {
+    std::int64_t id;
+    ArtifactId artifact;
+  };
+  const auto present =
+      TRY(session.first("SELECT id, artifact_id FROM tag WHERE repository_id = ? AND name = ?",
+                        {change.repository, tag.to_string()}, [](const db::Row& row) {
+                          return Present{row.integer(0), row.id<ArtifactId>(1)};
+                        }));
+  const Time now = session.now();
+  if (!present) {
+    TRY(
+        session.insert("INSERT INTO tag (repository_id, name, artifact_id, push_time) "
+                       "VALUES (?, ?, ?, ?)",
+                       {change.repository, tag.to_string(), artifact, now}));
+    return record_tag(session, change, tag.to_string(), digest.to_string(), "create");
+  }
+  if (present->artifact == artifact) {
+    return {};
+  }
+  TRY(session.execute("UPDATE tag SET artifact_id = ?, push_time = ? WHERE id = ?",
+                      {artifact, now, present->id}));
+  TRY(review(session, Review::kArtifact, change.repository, present->artifact.value, now));
+  return record_tag(session, change, tag.to_string(), digest.to_string(), "move");
+}
+
+Result<void> emit_event(db::WriteSession& session, std::string_view type,
+                        std::string_view payload) {
+  TRY(session.insert("INSERT INTO event_outbox (type, payload, op_time) VALUES (?, ?, ?)",
+                     {type, payload, session.now()}));
+  return {};
+}
+
+}  // namespace roadstead::registry::internal

@@ -1,0 +1,71 @@
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "registry/internal/quota.h"
+
+namespace roadstead::registry::internal {
+namespace {
+
+/// "39.1 KiB", as Harbor writes amounts of storage.
+std::string readable(std::int64_t bytes) {
+  constexpr std::array<std::string_view, 6> kUnits{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) {
+    return fmt::format("{} B", bytes);
+  }
+  double amount = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  while (amount >= 1024 && unit + 1 < kUnits.size()) {
+    amount /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", amount, kUnits.at(unit));
+}
+
+}  // namespace
+
+Result<Quota> read_quota(db::ReadSession& session, ProjectId project) {
+  Quota quota;
+  TRY(session.each("SELECT hard_limit, used FROM quota WHERE project_id = ?", {project},
+                   [&](const db::Row& row) {
+                     quota.limit = row.integer(0);
+                     quota.used = row.integer(1);
+                     return false;
+                   }));
+  if (quota.unlimited()) {
+    return quota;  // Nothing to compare with: an unlimited project never pays for the sum.
+  }
+  TRY(session.each("SELECT SUM(bytes) FROM quota_delta WHERE project_id = ?", {project},
+                   [&](const db::Row& row) {
+                     quota.used += row.integer(0);
+                     return false;
+                   }));
+  return quota;
+}
+
+Error quota_exceeded(const Quota& quota, std::int64_t adding) {
+  return Error{Code::kDenied,
+               Subject::kQuota,
+               fmt::format("adding {} of storage resource, which when updated to current usage of "
+                           "{} will exceed the configured upper limit of {}.",
+                           readable(adding), readable(quota.used), readable(quota.limit)),
+               {}};
+}
+
+Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t bytes) {
+  if (bytes == 0) {
+    return {};
+  }
+  if (bytes > 0) {
+    const Quota quota = TRY(read_quota(session, project));
+    if (!quota.unlimited() && (quota.used > quota.limit || bytes > quota.limit - quota.used)) {
+      return quota_exceeded(quota, bytes);
+    }
+  }
+  TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",
+                     {project, bytes}));
+  return {};
+}
+
+}  // namespace roadstead::registry::internal

@@ -1,0 +1,183 @@
+#include <chrono>
+
+#include "registry/internal/content.h"
+#include "registry/internal/place.h"
+#include "registry/internal/upload_state.h"
+
+namespace roadstead::registry::internal {
+namespace {
+
+/// How much a request may write before room and quota are looked at again.
+constexpr std::uint64_t kCheckEvery = std::uint64_t{64} << 20U;
+constexpr std::chrono::minutes kTouchEvery{5};
+
+class Session final : public UploadSession {
+ public:
+  Session(Uploads::State& state, SessionTarget target, std::shared_ptr<ActiveUpload> active)
+      : state_(state), target_(std::move(target)), active_(std::move(active)) {}
+  ~Session() override { state_.active.leave(target_.row.id, active_.get()); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Result<void> write(std::span<const std::byte> bytes) override;
+  [[nodiscard]] std::uint64_t offset() const override { return offset_; }
+  Result<UploadStatus> checkpoint() override;
+  Result<void> commit(const model::Digest& expected) override;
+
+  [[nodiscard]] const std::string& id() const { return target_.row.id; }
+  /// With active_->mutex held.
+  Result<void> open_writer(std::optional<std::uint64_t> length);
+
+ private:
+  Result<void> look_around();
+  Result<void> record(db::WriteSession& session, const model::Digest& digest,
+                      const storage::Location& location);
+  void forget_published(const model::Digest& digest, const storage::Location& location);
+
+  Uploads::State& state_;
+  SessionTarget target_;
+  // Shared with the table of active uploads, from which a later request may stop this one.
+  std::shared_ptr<ActiveUpload> active_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t unchecked_ = 0;
+  std::chrono::steady_clock::time_point touched_ = std::chrono::steady_clock::now();
+};
+
+Result<void> Session::open_writer(std::optional<std::uint64_t> length) {
+  if (const auto algorithm = algorithm_of_new(target_.row.token)) {
+    active_->writer = TRY(state_.store.begin(*algorithm, length.value_or(0)));
+    return {};
+  }
+  auto resumed = state_.store.resume(target_.row.token);
+  if (!resumed) {
+    if (resumed.error().code != Code::kNotFound) {
+      return resumed.error();
+    }
+    // The staged bytes are gone: nothing can be added to this upload any more.
+    TRY(state_.database.write(
+        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }));
+    return upload_unknown(target_.row.id);
+  }
+  active_->writer = std::move(*resumed);
+  offset_ = active_->writer->offset();
+  return {};
+}
+
+Result<void> Session::write(std::span<const std::byte> bytes) {
+  const std::lock_guard lock(active_->mutex);
+  if (active_->superseded || active_->writer == nullptr) {
+    return upload_taken_over();
+  }
+  TRY(active_->writer->append(bytes));
+  offset_ += bytes.size();
+  const std::uint64_t written = offset_ - target_.row.offset;
+  if (written > active_->reserved.load(std::memory_order_relaxed)) {
+    active_->reserved.store(written, std::memory_order_relaxed);
+  }
+  unchecked_ += bytes.size();
+  if (unchecked_ < kCheckEvery) {
+    return {};
+  }
+  unchecked_ = 0;
+  return look_around();
+}
+
+Result<void> Session::look_around() {
+  TRY(state_.check_room(target_.row.project, 0));
+  // Pacing only; what expires is decided by the database's clock.
+  const auto now = std::chrono::steady_clock::now();
+  if (target_.has_row && now - touched_ >= kTouchEvery) {
+    touched_ = now;
+    TRY(state_.database.write([&](db::WriteSession& session) {
+      return touch_upload(session, state_.options, target_.row);
+    }));
+  }
+  return {};
+}
+
+Result<UploadStatus> Session::checkpoint() {
+  CHECK(target_.has_row);
+  const std::lock_guard lock(active_->mutex);
+  if (active_->superseded || active_->writer == nullptr) {
+    return upload_taken_over();
+  }
+  UploadRow row = target_.row;
+  row.token = TRY(active_->writer->checkpoint());
+  row.offset = active_->writer->offset();
+  TRY(state_.database.write(
+      [&](db::WriteSession& session) { return save_upload(session, state_.options, row); }));
+  target_.row = std::move(row);
+  active_->writer.reset();
+  active_->reserved.store(0, std::memory_order_relaxed);
+  return UploadStatus{target_.row.id, target_.row.offset};
+}
+
+Result<void> Session::commit(const model::Digest& expected) {
+  const std::lock_guard lock(active_->mutex);
+  if (active_->superseded || active_->writer == nullptr) {
+    return upload_taken_over();
+  }
+  // From before the content gets its name until the row names it, nobody removes or publishes this
+  // digest (storage/digest_locks.h).
+  const auto guard = state_.locks.lock(expected.to_string());
+  const storage::Location location = TRY(active_->writer->commit(expected));
+  active_->writer.reset();
+  const Result<void> recorded = state_.database.write(
+      [&](db::WriteSession& session) { return record(session, expected, location); });
+  if (!recorded) {
+    forget_published(expected, location);
+    return recorded.error();
+  }
+  return {};
+}
+
+Result<void> Session::record(db::WriteSession& session, const model::Digest& digest,
+                             const storage::Location& location) {
+  Holder holder{target_.row.project, target_.row.repository};
+  if (target_.has_row) {
+    TRY(finish_upload(session, target_.row));
+    if (!TRY(repository_usable(session, holder.repository))) {
+      return upload_unknown(target_.row.id);
+    }
+  } else {
+    holder.repository = TRY(ensure_repository(session, holder.project, target_.repository));
+  }
+  const Held held = TRY(ensure_blob(session, digest, static_cast<std::int64_t>(offset_), location));
+  return lease_blob(session, state_.options, holder, held);
+}
+
+void Session::forget_published(const model::Digest& digest, const storage::Location& location) {
+  // Published, but no transaction named it. Unless an equal blob lives at the same place, remove it
+  // again; whatever fails here is found by the checker later.
+  const auto named = state_.database.read([&](db::ReadSession& session) {
+    return session.first("SELECT location FROM blob WHERE digest = ?", {digest.to_string()},
+                         [](const db::Row& row) { return std::string(row.text(0)); });
+  });
+  if (named && (!named->has_value() || **named != location.value)) {
+    static_cast<void>(state_.store.remove(std::span(&location, 1)));
+  }
+  if (target_.has_row) {
+    static_cast<void>(state_.database.write(
+        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }));
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UploadSession>> open_session(Uploads::State& state, SessionTarget target,
+                                                    std::optional<std::uint64_t> length) {
+  auto active = std::make_shared<ActiveUpload>(target.row.generation, target.row.project);
+  active->reserved = length.value_or(0);
+  auto session = std::make_unique<Session>(state, std::move(target), active);
+  const std::string id = session->id();
+  // Locked before anybody can see it, so that a still later request waits until the writer is open
+  // and can be taken away.
+  const std::lock_guard lock(active->mutex);
+  if (!state.active.enter(id, active)) {
+    return upload_taken_over();
+  }
+  TRY(session->open_writer(length));
+  return std::unique_ptr<UploadSession>(std::move(session));
+}
+
+}  // namespace roadstead::registry::internal
