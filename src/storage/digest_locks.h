@@ -14,7 +14,7 @@ class DigestLocks {
   [[nodiscard]] std::unique_lock<std::mutex> lock(std::string_view digest);
 
  private:
-  std::array<std::mutex, 256> stripes_;
+  std::array<std::mutex, 1024> stripes_;
 };
 
 }  // namespace roadstead::storage

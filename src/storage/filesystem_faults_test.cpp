@@ -256,7 +256,7 @@ class FilesystemCrash : public FilesystemFaults {
     const pid_t child = ::fork();
     if (child == 0) {
       std::size_t calls = 0;
-      const sys::ScopedFaults faults([&](std::string_view) {
+      const sys::ScopedFaults faults([&](std::string_view, const std::filesystem::path&) {
         if (calls++ == n) {
           ::_exit(1);
         }

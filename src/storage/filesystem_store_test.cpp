@@ -52,7 +52,7 @@ class Recorder {
 
  private:
   std::vector<std::string> calls_;
-  sys::ScopedFaults faults_{[this](std::string_view call) {
+  sys::ScopedFaults faults_{[this](std::string_view call, const std::filesystem::path&) {
     calls_.emplace_back(call);
     return 0;
   }};
@@ -208,8 +208,9 @@ TEST_F(FilesystemStoreTest, FailedSyncVoidsTheUpload) {
   ASSERT_TRUE(writer->append(bytes_of("abc")));
   const std::string token = writer->checkpoint().value();
   {
-    const sys::ScopedFaults faults(
-        [](std::string_view call) { return call == "fdatasync" ? EIO : 0; });
+    const sys::ScopedFaults faults([](std::string_view call, const std::filesystem::path&) {
+      return call == "fdatasync" ? EIO : 0;
+    });
     EXPECT_FALSE(writer->commit(Digest::of("abc")));
   }
   // The kernel may have dropped the bytes and says so only once.
@@ -237,11 +238,11 @@ TEST(DigestLocks, SameDigestWaitsOthersMostlyDoNot) {
   DigestLocks locks;
   const auto held = locks.lock("sha256:a");
   EXPECT_TRUE(held.owns_lock());
-  // 256 stripes: some other text has another stripe, else this blocks and the test times out.
+  // 1024 stripes: some other text has another stripe, else this blocks and the test times out.
   bool other = false;
   for (int i = 0; i < 3 && !other; ++i) {
-    other = std::hash<std::string_view>()("sha256:" + std::to_string(i)) % 256 !=
-            std::hash<std::string_view>()("sha256:a") % 256;
+    other = std::hash<std::string_view>()("sha256:" + std::to_string(i)) % 1024 !=
+            std::hash<std::string_view>()("sha256:a") % 1024;
     if (other) {
       EXPECT_TRUE(locks.lock("sha256:" + std::to_string(i)).owns_lock());
     }

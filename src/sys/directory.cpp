@@ -25,7 +25,7 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
 
 Result<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status{};
-  if (system_call("stat", [&] { return ::stat(path.c_str(), &status); }) == -1) {
+  if (system_call("stat", path, [&] { return ::stat(path.c_str(), &status); }) == -1) {
     return failed("stat", path);
   }
   return status;
@@ -60,7 +60,7 @@ Result<bool> make_durable_directory(const std::filesystem::path& path) {
 }  // namespace
 
 Result<bool> make_directory(const std::filesystem::path& path) {
-  if (system_call("mkdir", [&] { return ::mkdir(path.c_str(), 0700); }) == 0) {
+  if (system_call("mkdir", path, [&] { return ::mkdir(path.c_str(), 0700); }) == 0) {
     return true;
   }
   if (errno == EEXIST) {
@@ -70,22 +70,22 @@ Result<bool> make_directory(const std::filesystem::path& path) {
 }
 
 Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (system_call("rename", [&] { return ::rename(from.c_str(), to.c_str()); }) == -1) {
+  if (system_call("rename", to, [&] { return ::rename(from.c_str(), to.c_str()); }) == -1) {
     return failed("rename " + from.string() + " to", to);
   }
   return {};
 }
 
 Result<void> remove(const std::filesystem::path& path) {
-  if (system_call("unlink", [&] { return ::unlink(path.c_str()); }) == -1 && errno != ENOENT &&
-      errno != ENOTDIR) {
+  if (system_call("unlink", path, [&] { return ::unlink(path.c_str()); }) == -1 &&
+      errno != ENOENT && errno != ENOTDIR) {
     return failed("remove", path);
   }
   return {};
 }
 
 Result<bool> remove_directory(const std::filesystem::path& path) {
-  if (system_call("rmdir", [&] { return ::rmdir(path.c_str()); }) == 0 || errno == ENOENT) {
+  if (system_call("rmdir", path, [&] { return ::rmdir(path.c_str()); }) == 0 || errno == ENOENT) {
     return true;
   }
   if (errno == ENOTEMPTY || errno == EEXIST) {
@@ -95,7 +95,7 @@ Result<bool> remove_directory(const std::filesystem::path& path) {
 }
 
 Result<bool> exists(const std::filesystem::path& path) {
-  if (system_call("access", [&] { return ::access(path.c_str(), F_OK); }) == 0) {
+  if (system_call("access", path, [&] { return ::access(path.c_str(), F_OK); }) == 0) {
     return true;
   }
   if (errno == ENOENT || errno == ENOTDIR) {
@@ -122,11 +122,11 @@ Result<void> make_directories(const std::filesystem::path& path) {
 Result<void> sync_directory(const std::filesystem::path& path) {
   const char* name = path.empty() ? "." : path.c_str();
   const int descriptor =
-      system_call("open", [&] { return ::open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+      system_call("open", path, [&] { return ::open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (descriptor == -1) {
     return failed("open directory", path);
   }
-  const int result = system_call("fsync", [&] { return ::fsync(descriptor); });
+  const int result = system_call("fsync", path, [&] { return ::fsync(descriptor); });
   const int error_number = errno;
   ::close(descriptor);
   if (result == -1) {
@@ -137,8 +137,8 @@ Result<void> sync_directory(const std::filesystem::path& path) {
 }
 
 Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
-  const int descriptor =
-      system_call("open", [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  const int descriptor = system_call(
+      "open", path, [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (descriptor == -1) {
     return failed("open directory", path);
   }
@@ -150,7 +150,7 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
   }
   std::vector<std::string> names;
   for (;;) {
-    errno = fault("readdir");
+    errno = fault("readdir", path);
     const dirent* entry = errno == 0 ? ::readdir(directory.get()) : nullptr;
     if (entry == nullptr) {
       break;
@@ -183,7 +183,7 @@ Result<Time> modified_at(const std::filesystem::path& path) {
 
 Result<std::uint64_t> free_space(const std::filesystem::path& path) {
   struct statvfs status{};
-  if (system_call("statvfs", [&] { return ::statvfs(path.c_str(), &status); }) == -1) {
+  if (system_call("statvfs", path, [&] { return ::statvfs(path.c_str(), &status); }) == -1) {
     return failed("look at the file system of", path);
   }
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;

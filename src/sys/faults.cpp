@@ -7,10 +7,9 @@
 namespace roadstead::sys {
 
 // The one process-wide mutable object of sys/: a system call has no owner to hang a hook on.
-std::atomic<const std::function<int(std::string_view)>*> detail::installed_faults = nullptr;
+std::atomic<const ScopedFaults::Decide*> detail::installed_faults = nullptr;
 
-ScopedFaults::ScopedFaults(std::function<int(std::string_view)> decide)
-    : decide_(std::move(decide)) {
+ScopedFaults::ScopedFaults(Decide decide) : decide_(std::move(decide)) {
   CHECK(decide_ != nullptr);
   CHECK(detail::installed_faults.exchange(&decide_) == nullptr);
 }
@@ -20,7 +19,9 @@ ScopedFaults::~ScopedFaults() {
 }
 
 FailNth::FailNth(std::size_t n, int error_number)
-    : n_(n), error_number_(error_number), faults_([this](std::string_view) { return decide(); }) {}
+    : n_(n),
+      error_number_(error_number),
+      faults_([this](std::string_view, const std::filesystem::path&) { return decide(); }) {}
 
 int FailNth::decide() {
   if (calls_.fetch_add(1) != n_) {

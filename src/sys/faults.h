@@ -2,12 +2,13 @@
 
 #include <atomic>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <string_view>
 
 namespace roadstead::sys {
 
-/// Test hook in front of every file-system call of sys/. `decide(call)` gets the call's name
+/// Test hook in front of every file-system call of sys/. `decide(call, path)` gets the call's name
 /// ("open", "write", "fdatasync", "rename", "fsync", "mkdir", "unlink", "ftruncate", …) and returns
 /// 0 to let it happen or an errno value to fail it without doing it. Installed process-wide for the
 /// lifetime of the object; at most one at a time. One relaxed atomic load when none is installed.
@@ -15,13 +16,14 @@ namespace roadstead::sys {
 /// may be in a file-system call.
 class ScopedFaults {
  public:
-  explicit ScopedFaults(std::function<int(std::string_view call)> decide);
+  using Decide = std::function<int(std::string_view call, const std::filesystem::path& path)>;
+  explicit ScopedFaults(Decide decide);
   ~ScopedFaults();
   ScopedFaults(const ScopedFaults&) = delete;
   ScopedFaults& operator=(const ScopedFaults&) = delete;
 
  private:
-  std::function<int(std::string_view)> decide_;
+  Decide decide_;
 };
 
 /// Fails the N-th call (counting from 0) with `error_number`, lets all others happen; `fired()`
@@ -42,13 +44,13 @@ class FailNth {
 };
 
 namespace detail {
-extern std::atomic<const std::function<int(std::string_view)>*> installed_faults;
+extern std::atomic<const ScopedFaults::Decide*> installed_faults;
 }
 
 /// For code that makes a file-system call of its own: the errno value to fail it with, or 0.
-[[nodiscard]] inline int fault(std::string_view call) {
+[[nodiscard]] inline int fault(std::string_view call, const std::filesystem::path& path) {
   const auto* decide = detail::installed_faults.load(std::memory_order_relaxed);
-  return decide == nullptr ? 0 : (*decide)(call);
+  return decide == nullptr ? 0 : (*decide)(call, path);
 }
 
 }  // namespace roadstead::sys

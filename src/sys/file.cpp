@@ -33,7 +33,8 @@ int flags_of(File::Mode mode) {
 
 Result<File> File::open(const std::filesystem::path& path, Mode mode) {
   const int flags = flags_of(mode) | O_CLOEXEC;
-  const int descriptor = system_call("open", [&] { return ::open(path.c_str(), flags, 0600); });
+  const int descriptor =
+      system_call("open", path, [&] { return ::open(path.c_str(), flags, 0600); });
   if (descriptor == -1) {
     return failed("open", path);
   }
@@ -57,7 +58,7 @@ File::~File() {
 
 Result<std::uint64_t> File::size() const {
   struct stat status{};
-  if (system_call("fstat", [&] { return ::fstat(descriptor_, &status); }) == -1) {
+  if (system_call("fstat", path_, [&] { return ::fstat(descriptor_, &status); }) == -1) {
     return failed("stat", path_);
   }
   return static_cast<std::uint64_t>(status.st_size);
@@ -66,7 +67,7 @@ Result<std::uint64_t> File::size() const {
 Result<std::size_t> File::read_at(std::uint64_t offset, std::span<std::byte> into) const {
   std::size_t done = 0;
   while (done < into.size()) {
-    const ssize_t n = system_call("read", [&] {
+    const ssize_t n = system_call("read", path_, [&] {
       return ::pread(descriptor_, into.data() + done, into.size() - done,
                      static_cast<off_t>(offset + done));
     });
@@ -84,11 +85,14 @@ Result<std::size_t> File::read_at(std::uint64_t offset, std::span<std::byte> int
 Result<void> File::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t n = system_call("write", [&] {
+    const ssize_t n = system_call("write", path_, [&] {
       return ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done,
                       static_cast<off_t>(offset + done));
     });
-    if (n == -1) {
+    if (n == 0) {
+      errno = ENOSPC;  // No progress and no reason: never try that for ever.
+    }
+    if (n <= 0) {
       return failed("write", path_);
     }
     done += static_cast<std::size_t>(n);
@@ -97,7 +101,7 @@ Result<void> File::write_at(std::uint64_t offset, std::span<const std::byte> byt
 }
 
 Result<void> File::truncate(std::uint64_t size) {
-  if (system_call("ftruncate",
+  if (system_call("ftruncate", path_,
                   [&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); }) == -1) {
     return failed("truncate", path_);
   }
@@ -108,7 +112,7 @@ Result<void> File::preallocate(std::uint64_t offset, std::uint64_t length) {
   if (length == 0) {
     return {};
   }
-  const int result = system_call("fallocate", [&] {
+  const int result = system_call("fallocate", path_, [&] {
     return ::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                        static_cast<off_t>(length));
   });
@@ -119,14 +123,14 @@ Result<void> File::preallocate(std::uint64_t offset, std::uint64_t length) {
 }
 
 void File::start_writeback(std::uint64_t offset, std::uint64_t length) {
-  system_call("sync_file_range", [&] {
+  system_call("sync_file_range", path_, [&] {
     return ::sync_file_range(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(length),
                              SYNC_FILE_RANGE_WRITE);
   });
 }
 
 Result<void> File::sync_data() {
-  if (system_call("fdatasync", [&] { return ::fdatasync(descriptor_); }) == -1) {
+  if (system_call("fdatasync", path_, [&] { return ::fdatasync(descriptor_); }) == -1) {
     return failed("sync", path_);
   }
   return {};
@@ -189,7 +193,7 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& path) {
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
   const int descriptor = file->descriptor();
-  if (system_call("lock", [&] { return ::fcntl(descriptor, F_OFD_SETLK, &whole); }) == -1) {
+  if (system_call("lock", path, [&] { return ::fcntl(descriptor, F_OFD_SETLK, &whole); }) == -1) {
     if (errno == EAGAIN || errno == EACCES) {
       return Error{
           Code::kConflict, Subject::kStorage, path.string() + " is locked by another process", {}};

@@ -35,7 +35,7 @@ class Recorder {
 
  private:
   std::vector<std::string> calls_;
-  ScopedFaults faults_{[this](std::string_view call) {
+  ScopedFaults faults_{[this](std::string_view call, const std::filesystem::path&) {
     calls_.emplace_back(call);
     return 0;
   }};

@@ -13,8 +13,9 @@ namespace roadstead::sys::internal {
 /// Makes a system call that reports failure as -1 and errno: after the fault hook, and again while
 /// a signal interrupts it.
 template <typename F>
-auto system_call(std::string_view name, F&& make) -> decltype(make()) {
-  if (const int error_number = fault(name); error_number != 0) [[unlikely]] {
+auto system_call(std::string_view name, const std::filesystem::path& path, F&& make)
+    -> decltype(make()) {
+  if (const int error_number = fault(name, path); error_number != 0) [[unlikely]] {
     errno = error_number;
     return -1;
   }
