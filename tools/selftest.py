@@ -104,6 +104,13 @@ class TidyTest(unittest.TestCase):
         lengths = {name: length for _, name, length in tidy.functions(code)}
         self.assertEqual(lengths, {"Foo::bar": 83, "f": 5})
 
+    def test_nesting(self):
+        code = ("void f() {\n  for (;;) {\n    if (a) {\n      switch (b) {\n        case 1:\n"
+                "          while (c) {\n            d();\n          }\n      }\n    }\n  }\n}\n")
+        self.assertEqual(tidy.deepest_nesting(code), (6, 4))
+        code = "void f() {\n  if (a) {\n    g([&](int x) {\n      if (b) {\n      }\n    });\n  }\n}\n"
+        self.assertEqual(tidy.deepest_nesting(code)[1], 1)
+
     def test_banned_names(self):
         import re
         for line in ("std::cout << 1;", "sprintf(a, b);", "x = rand();", "co_await f();",
