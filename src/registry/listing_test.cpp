@@ -1,0 +1,235 @@
+#include "registry/listing.h"
+
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "registry/testing/registry_bench.h"
+
+namespace roadstead::registry {
+namespace {
+
+using testing::config_part;
+using testing::image_json;
+using testing::index_json;
+using testing::manifest_part;
+using testing::RegistryBench;
+using testing::repository;
+using testing::subject_json;
+
+using Names = std::vector<std::string>;
+
+class ListingTest : public ::testing::Test {
+ protected:
+  ListingTest() : project(bench.add_project("p")), who(bench.person(bench.admin)) {}
+
+  std::string manifest(const std::string& note, const std::string& extra = {}) {
+    bench.put_blob("p/app", "{}");
+    return image_json(config_part("{}"), {}, R"(,"annotations":{"note":")" + note + "\"}" + extra);
+  }
+  template <typename F>
+  auto read(F fn) {
+    return bench.database->read(fn);
+  }
+  NamePage tags(std::int64_t n, std::string_view last = {}) {
+    return read([&](db::ReadSession& session) {
+             return list_tags(session, RegistryBench::pull(who), repo, n, last);
+           })
+        .value();
+  }
+  NamePage catalog(std::int64_t n, std::string_view last = {}) {
+    return read([&](db::ReadSession& session) { return list_catalog(session, n, last); }).value();
+  }
+  ReferrerPage referrers(const std::string& subject, std::string_view type = {},
+                         ArtifactId after = {}) {
+    return read([&](db::ReadSession& session) {
+             return list_referrers(session, RegistryBench::pull(who), repo,
+                                   model::Digest::of(subject), type, after);
+           })
+        .value();
+  }
+
+  RegistryBench bench;
+  ProjectId project;
+  auth::Principal who;
+  model::RepositoryName repo = repository("p/app");
+};
+
+TEST_F(ListingTest, TagsInByteOrderPageByPage) {
+  bench.try_manifest("p/app", "v1.9", manifest("one"), {"v1.10", "latest", "Zed", "_x", "9"})
+      .value();
+  EXPECT_EQ(tags(100).names, (Names{"9", "Zed", "_x", "latest", "v1.10", "v1.9"}));
+  EXPECT_FALSE(tags(6).more);
+  const NamePage first = tags(4);
+  EXPECT_EQ(first.names, (Names{"9", "Zed", "_x", "latest"}));
+  EXPECT_TRUE(first.more);
+  EXPECT_EQ(tags(4, "latest").names, (Names{"v1.10", "v1.9"}));
+  EXPECT_EQ(tags(4, "k").names.front(), "latest");
+  EXPECT_TRUE(tags(0).names.empty());
+  EXPECT_FALSE(tags(0).more);
+}
+
+TEST_F(ListingTest, ARepositoryWithoutArtifactsIsInvisible) {
+  bench.put_blob("p/app", "blob");
+  const auto listed = read([&](db::ReadSession& session) {
+    return list_tags(session, RegistryBench::pull(who), repo, 10, {});
+  });
+  EXPECT_EQ(listed.error().subject, Subject::kRepository);
+  EXPECT_TRUE(catalog(10).names.empty());
+  EXPECT_FALSE(read([&](db::ReadSession& session) {
+                 return get_repository(session, project, "app");
+               }).value());
+}
+
+TEST_F(ListingTest, TheCatalogHasOneOrderOverProjects) {
+  // '-' and '.' sort before '/', so this is not the order of (project, repository).
+  for (const std::string& name : Names{"a", "a-b", "a.c", "ab"}) {
+    bench.add_project(name);
+    bench.put_image(name + "/x", "v1", name);
+    bench.put_image(name + "/x-y", "v1", name);
+  }
+  const Names all{"a-b/x", "a-b/x-y", "a.c/x", "a.c/x-y", "a/x", "a/x-y", "ab/x", "ab/x-y"};
+  EXPECT_EQ(catalog(100).names, all);
+  Names paged;
+  std::string last;
+  for (NamePage page = catalog(3); !page.names.empty(); page = catalog(3, last)) {
+    paged.insert(paged.end(), page.names.begin(), page.names.end());
+    last = paged.back();
+    EXPECT_EQ(page.more, paged.size() < all.size());
+  }
+  EXPECT_EQ(paged, all);
+}
+
+TEST_F(ListingTest, ReferrersByFilterAndPage) {
+  const std::string subject = manifest("subject");
+  bench.put_manifest("p/app", "v1", subject);
+  for (int i = 0; i < 150; ++i) {
+    const std::string type = i % 3 == 0 ? "application/vnd.a" : "application/vnd.b";
+    bench.put_manifest(
+        "p/app", "",
+        manifest(std::to_string(i), subject_json(subject) + ",\"artifactType\":\"" + type + "\""));
+  }
+  const ReferrerPage first = referrers(subject);
+  EXPECT_EQ(first.referrers.size(), 100U);
+  EXPECT_EQ(first.total, 150);
+  ASSERT_TRUE(first.next);
+  const ReferrerPage second = referrers(subject, {}, *first.next);
+  EXPECT_EQ(second.referrers.size(), 50U);
+  EXPECT_FALSE(second.next);
+  const ReferrerPage filtered = referrers(subject, "application/vnd.a");
+  EXPECT_EQ(filtered.referrers.size(), 50U);
+  EXPECT_FALSE(filtered.next);
+  EXPECT_EQ(filtered.referrers.front().annotations, R"({"note":"0"})");
+  EXPECT_TRUE(referrers("nobody").referrers.empty());
+}
+
+TEST_F(ListingTest, ArtifactsWithoutThePartsOfOthers) {
+  const std::string child = manifest("child");
+  bench.put_manifest("p/app", "", child);
+  bench.clock.advance(std::chrono::seconds(1));
+  const auto index = bench.put_manifest("p/app", "multi", index_json({manifest_part(child)}));
+  bench.put_manifest("p/app", "", manifest("attached", subject_json(child)));
+  bench.clock.advance(std::chrono::seconds(1));
+  const auto lonely = bench.put_manifest("p/app", "", manifest("lonely"));
+  const auto list = [&](const auth::ListQuery& query) {
+    return read([&](db::ReadSession& session) {
+             return list_artifacts(session, bench.repository_id("p/app"), query);
+           })
+        .value();
+  };
+  const auto shown = list({});
+  ASSERT_EQ(shown.total, 2);
+  EXPECT_EQ(shown.items[0].digest, lonely.to_string());  // Newest first.
+  EXPECT_EQ(shown.items[1].digest, index.to_string());
+  ASSERT_EQ(shown.items[1].children.size(), 1U);
+  EXPECT_EQ(shown.items[1].children[0].digest, manifest_part(child).digest);
+  ASSERT_EQ(shown.items[1].tags.size(), 1U);
+  EXPECT_EQ(shown.items[1].tags[0].name, "multi");
+
+  auth::ListQuery query;
+  query.filters = {{auth::Filter::Kind::kExact, "tags", {"nil"}}};
+  EXPECT_EQ(list(query).total, 1);
+  query.filters = {{auth::Filter::Kind::kFuzzy, "tags", {"ULT"}}};
+  EXPECT_EQ(list(query).total, 1);
+  query.filters = {{auth::Filter::Kind::kExact, "tags", {"*"}}};
+  EXPECT_EQ(list(query).items.at(0).digest, index.to_string());
+  query.filters = {{auth::Filter::Kind::kExact, "base", {"*"}}};
+  EXPECT_EQ(list(query).total, 4);
+  query.filters.clear();
+  query.page_size = 1;
+  query.page = 2;
+  EXPECT_EQ(list(query).items.at(0).digest, index.to_string());
+}
+
+TEST_F(ListingTest, RepositoriesOfWhatOneMayList) {
+  const ProjectId open_project = bench.add_project("open", true);
+  bench.put_image("p/one", "v1", "a");
+  bench.put_image("open/two", "v1", "b");
+  const auto stranger = bench.person(bench.add_user("stranger"));
+  const auto count = [&](const auth::Principal& principal, bool sysadmin) {
+    return read([&](db::ReadSession& session) {
+             return list_all_repositories(session, principal, sysadmin, {});
+           })
+        .value()
+        .total;
+  };
+  EXPECT_EQ(count(stranger, false), 1);
+  EXPECT_EQ(count(who, true), 2);
+  bench.add_member(project, stranger.user, auth::Role::kLimitedGuest);
+  EXPECT_EQ(count(stranger, false), 2);
+  const auto page = read([&](db::ReadSession& session) {
+                      return list_repositories(session, open_project, {});
+                    }).value();
+  ASSERT_EQ(page.total, 1);
+  EXPECT_EQ(page.items[0].name, "open/two");
+  EXPECT_EQ(page.items[0].artifact_count, 1);
+}
+
+TEST_F(ListingTest, GetAnArtifactByTagOrDigest) {
+  const auto digest = bench.put_manifest("p/app", "v1", manifest("one"));
+  const auto get = [&](const std::string& text) {
+    return read([&](db::ReadSession& session) {
+             return get_artifact(session, bench.repository_id("p/app"),
+                                 model::parse_reference(text).value());
+           })
+        .value();
+  };
+  ASSERT_TRUE(get("v1"));
+  EXPECT_EQ(get("v1")->digest, digest.to_string());
+  EXPECT_EQ(get(digest.to_string())->annotations, R"({"note":"one"})");
+  EXPECT_FALSE(get("v2"));
+}
+
+TEST_F(ListingTest, HotListsAreBoundByTheirKeys) {
+  const auto plan = [&](std::string_view sql) { return bench.database.explain(sql); };
+  const std::string tags_plan =
+      plan("SELECT name FROM tag WHERE repository_id = ? AND name > ? ORDER BY name LIMIT ?");
+  EXPECT_NE(tags_plan.find("tag_name (repository_id=? AND name>?)"), std::string::npos)
+      << tags_plan;
+  EXPECT_EQ(tags_plan.find("TEMP B-TREE"), std::string::npos) << tags_plan;
+  const std::string catalog_plan = plan(
+      "SELECT full_name FROM repository WHERE full_name > ? AND full_name < '~' AND "
+      "artifact_count > 0 ORDER BY full_name LIMIT ?");
+  EXPECT_NE(catalog_plan.find("repository_full_name (full_name>? AND full_name<?)"),
+            std::string::npos)
+      << catalog_plan;
+  EXPECT_EQ(catalog_plan.find("TEMP B-TREE"), std::string::npos) << catalog_plan;
+  const std::string referrers_plan = plan(
+      "SELECT a.id, a.artifact_type, f.media_type, a.digest, f.size, a.annotations FROM artifact a "
+      "JOIN manifest f ON f.id = a.manifest_id WHERE a.repository_id = ? AND a.subject_digest = ? "
+      "AND a.id > ? ORDER BY a.id LIMIT ?");
+  EXPECT_NE(referrers_plan.find("artifact_subject (repository_id=? AND subject_digest=? AND id>?)"),
+            std::string::npos)
+      << referrers_plan;
+  EXPECT_EQ(referrers_plan.find("TEMP B-TREE"), std::string::npos) << referrers_plan;
+  const std::string quota_plan = plan(
+      "SELECT 1 FROM repository_blob rb WHERE rb.project_id = ? AND rb.blob_id = ? AND "
+      "(rb.leased_until > ? OR EXISTS (SELECT 1 FROM artifact_blob ab WHERE ab.repository_id "
+      "= rb.repository_id AND ab.blob_id = rb.blob_id)) LIMIT 1");
+  EXPECT_NE(quota_plan.find("repository_blob_in_project (project_id=? AND blob_id=?)"),
+            std::string::npos)
+      << quota_plan;
+  EXPECT_EQ(quota_plan.find("SCAN"), std::string::npos) << quota_plan;
+}
+
+}  // namespace
+}  // namespace roadstead::registry
