@@ -20,6 +20,12 @@ ErrorStatus invalid_of(Subject subject) {
                                       : ErrorStatus{400, "BAD_REQUEST"};
 }
 
+/// Something else still needs it, or its own state forbids it.
+ErrorStatus precondition_of(Subject subject) {
+  return subject == Subject::kManifest ? ErrorStatus{412, "VIOLATE_FOREIGN_KEY_CONSTRAINT"}
+                                       : ErrorStatus{412, "PRECONDITION"};
+}
+
 }  // namespace
 
 ErrorStatus status_of(const Error& error) {
@@ -35,7 +41,7 @@ ErrorStatus status_of(const Error& error) {
     case Code::kConflict:
       return {409, "CONFLICT"};
     case Code::kPrecondition:
-      return {412, "PRECONDITION"};
+      return precondition_of(error.subject);
     case Code::kTooLarge:
       return {413, "REQUEST_ENTITY_TOO_LARGE"};
     case Code::kRange:

@@ -184,21 +184,27 @@ bool Router::owns(std::string_view path) const {
   return state_->has_base(segments_of(path));
 }
 
-http::Endpoint& Router::route(const http::Request& request,
-                              http::RouteParameters& parameters) const {
+http::Endpoint* Router::find(const http::Request& request,
+                             http::RouteParameters& parameters) const {
   const Segments segments = segments_of(request.path);
   if (segments.too_many || !state_->has_base(segments)) {
-    return state_->not_found;
+    return nullptr;
   }
   const Node* node = find_node(state_->root, segments, state_->base.count, parameters);
   if (node == nullptr) {
-    return state_->not_found;
+    return nullptr;
   }
   const auto method = static_cast<std::size_t>(request.method);
   if (method < kMethods && node->endpoints.at(method)) {
-    return *node->endpoints.at(method);
+    return node->endpoints.at(method).get();
   }
-  return *state_->not_allowed.at(node);
+  return state_->not_allowed.at(node).get();
+}
+
+http::Endpoint& Router::route(const http::Request& request,
+                              http::RouteParameters& parameters) const {
+  http::Endpoint* endpoint = find(request, parameters);
+  return endpoint != nullptr ? *endpoint : state_->not_found;
 }
 
 std::span<const Operation> Router::operations() const {

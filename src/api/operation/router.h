@@ -34,7 +34,11 @@ class Router {
 
   /// Whether `path` is this router's to answer.
   [[nodiscard]] bool owns(std::string_view path) const;
-  /// For Application::route().
+  /// The endpoint of an operation, or of a known path whose method is not allowed; null when the
+  /// path is unknown.
+  [[nodiscard]] http::Endpoint* find(const http::Request& request,
+                                     http::RouteParameters& parameters) const;
+  /// As above, with an endpoint for unknown paths too: for Application::route().
   [[nodiscard]] http::Endpoint& route(const http::Request& request,
                                       http::RouteParameters& parameters) const;
   [[nodiscard]] std::span<const Operation> operations() const;
