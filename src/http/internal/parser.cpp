@@ -59,10 +59,6 @@ HeadParser::State HeadParser::refuse_early(std::string_view received, int status
 
 HeadParser::State HeadParser::feed(std::string_view received, const HeadLimits& limits, Head& head,
                                    std::vector<HeaderField>& fields) {
-  if (received.size() > start_ && received[start_] != '\r' &&
-      !is_in(received[start_], kTokenCharacter)) {
-    return refuse(400, "malformed request line");
-  }
   while (const void* found =
              std::memchr(received.data() + searched_, '\n', received.size() - searched_)) {
     const auto end = static_cast<std::size_t>(static_cast<const char*>(found) - received.data());
@@ -88,6 +84,11 @@ HeadParser::State HeadParser::feed(std::string_view received, const HeadLimits& 
     }
   }
   searched_ = received.size();
+  // What cannot become a method (a TLS handshake, say) is refused without waiting for a line.
+  if (received.size() > start_ && received[start_] != '\r' &&
+      !is_in(received[start_], kTokenCharacter)) {
+    return refuse(400, "malformed request line");
+  }
   // Still inside the start line: 64 bytes for method and version.
   if (scanned_ == start_ && received.size() - start_ > kTargetBytesMax + 64) {
     return refuse(414, "request target too long");

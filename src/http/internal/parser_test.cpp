@@ -157,6 +157,18 @@ INSTANTIATE_TEST_SUITE_P(
         Vector{"endless value", kGet + "X: " + std::string(70'000, 'a'), 431},
         Vector{"expectation", with("Expect: 200-ok\r\n"), 417}));
 
+TEST(HeadParser, FindsControlCharactersAnywhereInAValue) {
+  for (int c = 1; c < 256; ++c) {
+    const bool allowed = c == '\t' || (c >= 0x20 && c != 0x7F);
+    for (std::size_t at = 1; at < 20; ++at) {
+      std::string value(21, '\xff');
+      value[at] = static_cast<char>(c);
+      const auto parsed = parse(with("X: " + value + "\r\n"));
+      ASSERT_EQ(parsed.state, allowed ? State::kComplete : State::kRefused) << c << " at " << at;
+    }
+  }
+}
+
 TEST(HeadParser, LimitsTheNumberOfFields) {
   std::string fields;
   for (int i = 0; i < 199; ++i) {
