@@ -12,6 +12,8 @@ namespace {
 /// link goes on behind the last row looked at.
 constexpr std::int64_t kReferrersScanMax = 1'000;
 constexpr std::int64_t kCountMax = 10'000;
+/// Annotations are copied into the list: a page ends when it has grown to this.
+constexpr std::size_t kReferrersBytesMax = std::size_t{4} << 20U;
 
 /// One more than asked for tells whether there is a next page.
 Result<NamePage> read_names(db::ReadSession& session, std::string_view sql, db::Params params,
@@ -71,6 +73,7 @@ Result<ReferrerPage> list_referrers(db::ReadSession& session, const Caller& call
     return page;
   }
   std::int64_t scanned = 0;
+  std::size_t bytes = 0;
   TRY(session.each(
       "SELECT a.id, a.artifact_type, f.media_type, a.digest, f.size, a.annotations FROM artifact a "
       "JOIN manifest f ON f.id = a.manifest_id WHERE a.repository_id = ? AND a.subject_digest = ? "
@@ -78,13 +81,14 @@ Result<ReferrerPage> list_referrers(db::ReadSession& session, const Caller& call
       {*place.repository, subject.to_string(), after, kReferrersScanMax + 1},
       [&](const db::Row& row) {
         const bool full = static_cast<std::int64_t>(page.referrers.size()) == kReferrersPageMax;
-        if (full || scanned == kReferrersScanMax) {
+        if (full || bytes > kReferrersBytesMax || scanned == kReferrersScanMax) {
           page.next = after;
           return false;
         }
         ++scanned;
         after = row.id<ArtifactId>(0);
         if (artifact_type.empty() || row.text(1) == artifact_type) {
+          bytes += row.text(5).size();
           page.referrers.push_back({after, std::string(row.text(2)), std::string(row.text(3)),
                                     row.integer(4), std::string(row.text(1)),
                                     std::string(row.text(5))});

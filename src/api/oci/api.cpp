@@ -65,32 +65,41 @@ constexpr std::array kRows{
         internal::make_referrers},
 };
 
+/// Answers by the path and method alone, before any body is read.
+class Refusal : public http::Endpoint {
+ public:
+  [[nodiscard]] http::BodyMode body_mode() const final { return http::BodyMode::kStreamed; }
+  std::variant<http::Response, std::unique_ptr<http::BodySink>> open(
+      const http::Request& /*request*/, http::Context& /*context*/) final {
+    return respond();
+  }
+
+ protected:
+  [[nodiscard]] virtual http::Response respond() const = 0;
+};
+
 /// What the path says nothing is here for.
-class Unknown final : public http::Endpoint {
+class Unknown final : public Refusal {
  public:
   [[nodiscard]] std::string_view name() const override { return "unknown /v2/ path"; }
-  std::optional<http::Response> try_now(const http::Request& /*request*/,
-                                        http::Context& /*context*/) override {
+
+ protected:
+  [[nodiscard]] http::Response respond() const override {
     return plain_error(404, "NAME_UNKNOWN", "nothing of the distribution API has this path");
-  }
-  http::Response handle(const http::Request& request, http::Context& context) override {
-    return *try_now(request, context);
   }
 };
 
 /// A path of the API with a method that it does not know.
-class WrongMethod final : public http::Endpoint {
+class WrongMethod final : public Refusal {
  public:
   explicit WrongMethod(std::string allow) : allow_(std::move(allow)) {}
   [[nodiscard]] std::string_view name() const override { return "other method on a /v2/ path"; }
-  std::optional<http::Response> try_now(const http::Request& /*request*/,
-                                        http::Context& /*context*/) override {
+
+ protected:
+  [[nodiscard]] http::Response respond() const override {
     http::Response response = plain_error(405, "UNSUPPORTED", "Method not allowed");
     response.add_header("Allow", allow_);
     return response;
-  }
-  http::Response handle(const http::Request& request, http::Context& context) override {
-    return *try_now(request, context);
   }
 
  private:
