@@ -6,7 +6,9 @@
 #include "http/uri.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace roadstead::http;
+  using roadstead::http::percent_decode;
+  using roadstead::http::percent_encode;
+  using roadstead::http::Query;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto decoded = percent_decode(text);
   if (decoded) {

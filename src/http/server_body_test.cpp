@@ -1,6 +1,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/text.h"
@@ -101,9 +102,7 @@ class ServerBodyTest : public ::testing::Test {
     std::string text;
     while (!body.empty()) {
       const std::string_view piece = body.substr(0, chunk);
-      char size[20];
-      std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
-      text.append(size).append(piece).append("\r\n");
+      text += fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
       body.remove_prefix(piece.size());
     }
     return text + "0\r\n\r\n";

@@ -11,9 +11,8 @@
 #include "http/internal/conditional.h"
 #include "http/internal/parser.h"
 
+namespace roadstead::http {
 namespace {
-
-using namespace roadstead::http;
 
 bool inside(std::string_view whole, std::string_view part) {
   return part.empty() || part == "/" ||
@@ -78,6 +77,7 @@ void check_chunked(std::string_view text, std::size_t step) {
 }
 
 }  // namespace
+}  // namespace roadstead::http
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) {
@@ -85,9 +85,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::size_t cut = data[0] % text.size();
-  check_head(text, cut);
+  roadstead::http::check_head(text, cut);
   const std::size_t body = text.find("\r\n\r\n");
-  check_chunked(
+  roadstead::http::check_chunked(
       body == std::string::npos ? std::string_view(text) : std::string_view(text).substr(body + 4),
       1 + data[0] % 7U);
   return 0;
