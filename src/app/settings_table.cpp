@@ -75,7 +75,7 @@ constexpr std::array kEntries{
     SettingEntry{
         "registry.lease", "ROADSTEAD_LEASE_SECONDS",
         "how long pushed content that nothing refers to is kept, at least 2h outside of tests",
-        &Settings::lease, 0, 365 * kDay},
+        &Settings::lease, 1, 365 * kDay},
     SettingEntry{"registry.upload_lifetime", "ROADSTEAD_REGISTRY_UPLOAD_LIFETIME",
                  "how long an upload without progress may be resumed", &Settings::upload_lifetime,
                  60, 30 * kDay},

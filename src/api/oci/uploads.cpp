@@ -50,8 +50,9 @@ Result<registry::Chunk> chunk_of(const http::Request& request) {
   }
   const std::size_t dash = range->find('-');
   const auto first = parse_uint64(range->substr(0, dash));
+  // Without a dash there is no last byte either: no number parses from nothing.
   const auto last =
-      dash == std::string_view::npos ? std::nullopt : parse_uint64(range->substr(dash + 1));
+      parse_uint64(dash == std::string_view::npos ? std::string_view() : range->substr(dash + 1));
   if (!first || !last || *last < *first) {
     return Error{Code::kInvalid, Subject::kUpload, "Content-Range must be <first>-<last>",
                  std::string(*range)};

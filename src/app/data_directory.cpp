@@ -1,0 +1,71 @@
+#include "app/data_directory.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "sys/process.h"
+
+namespace roadstead::app {
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+
+Result<std::string> load_or_make_secret(const std::filesystem::path& file) {
+  if (!TRY(sys::exists(file))) {
+    std::array<std::byte, kKeyBytes> key{};
+    sys::random_bytes(key);
+    TRY(sys::replace_file(file, to_hex(key) + "\n"));
+  }
+  const std::string text = TRY(sys::read_file(file, 4096));
+  std::string_view digits = text;
+  while (digits.ends_with('\n')) {
+    digits.remove_suffix(1);
+  }
+  const auto key = from_hex(digits);
+  if (!key || key->size() != kKeyBytes) {
+    return Error{Code::kInvalid,
+                 Subject::kConfiguration,
+                 fmt::format("{}: expected 64 hexadecimal digits; restore this file from a backup",
+                             file.string()),
+                 {}};
+  }
+  return std::string(text_of(*key));
+}
+
+}  // namespace
+
+Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
+  TRY(sys::make_directories(path));
+  auto lock = sys::FileLock::acquire(path / "lock");
+  if (!lock) {
+    if (lock.error().code == Code::kConflict) {
+      return Error{Code::kConflict,
+                   Subject::kConfiguration,
+                   fmt::format("{} is in use by another roadstead process", path.string()),
+                   {}};
+    }
+    return lock.error();
+  }
+  std::string secret = TRY(load_or_make_secret(path / "secret.key"));
+  return DataDirectory(path, std::move(*lock), std::move(secret));
+}
+
+std::string generate_password() {
+  for (;;) {
+    std::array<std::byte, 15> random{};
+    sys::random_bytes(random);
+    std::string password = to_base64url(random);
+    const bool complete = std::any_of(password.begin(), password.end(), is_upper) &&
+                          std::any_of(password.begin(), password.end(), is_lower) &&
+                          std::any_of(password.begin(), password.end(), is_digit);
+    // A leading '-' would be taken for an option on many a command line.
+    if (complete && password.front() != '-') {
+      return password;
+    }
+  }
+}
+
+}  // namespace roadstead::app

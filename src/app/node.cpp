@@ -1,0 +1,299 @@
+#include "app/node.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "app/admin.h"
+#include "app/data_directory.h"
+#include "app/metrics_endpoint.h"
+#include "app/observer.h"
+#include "app/opening.h"
+#include "app/program.h"
+#include "app/project_content.h"
+#include "app/system_metrics.h"
+#include "app/version.h"
+#include "auth/signing_key.h"
+#include "http/server.h"
+#include "project/project_store.h"
+#include "registry/remove.h"
+#include "registry/upkeep.h"
+#include "sys/local_socket.h"
+#include "sys/process.h"
+
+namespace roadstead::app {
+namespace {
+
+constexpr std::size_t kTendBatch = 500;
+constexpr std::chrono::seconds kTendEvery{10};
+
+std::size_t worker_threads(const Settings& settings) {
+  if (settings.worker_threads > 0) {
+    return static_cast<std::size_t>(settings.worker_threads);
+  }
+  return std::max<std::size_t>(8, std::size_t{4} * std::thread::hardware_concurrency());
+}
+
+Result<crypto::SigningKey> signing_key(const Settings& settings, db::Database& database,
+                                       const std::string& secret) {
+  if (!settings.token_signing_key.empty()) {
+    return auth::read_signing_key(settings.token_signing_key);
+  }
+  return auth::load_signing_key(database, secret);
+}
+
+auth::TokenService::Options token_options(const Settings& settings) {
+  auth::TokenService::Options options;
+  options.lifetime = settings.token_lifetime;
+  return options;
+}
+
+Result<registry::Options> registry_options(const Settings& settings) {
+  registry::Options options;
+  options.lease_override = settings.lease;
+  options.upload_lifetime = settings.upload_lifetime;
+  options.uploads_per_project_max = settings.uploads_per_project_max;
+  options.uploads_per_identity_max = settings.uploads_per_identity_max;
+  options.free_space_floor = ByteCount{settings.free_space_floor.value};
+  options.sparse_indexes = settings.sparse_indexes;
+  options.boot_id = TRY(sys::boot_id());
+  return options;
+}
+
+http::Limits http_limits(const Settings& settings) {
+  http::Limits limits;
+  limits.header_bytes_max = settings.header_bytes_max.value;
+  limits.header_time = settings.header_time;
+  limits.idle_time = settings.idle_time;
+  limits.request_time = settings.request_time;
+  limits.body_rate_min_bytes_per_second = static_cast<std::uint64_t>(settings.body_rate_min);
+  limits.connections_max = static_cast<std::size_t>(settings.connections_max);
+  limits.connections_per_address_max =
+      static_cast<std::size_t>(settings.connections_per_address_max);
+  return limits;
+}
+
+std::string url_of(const http::ListenOptions& listen, std::uint16_t port) {
+  const bool v6 = listen.host.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", listen.tls ? "https" : "http", v6 ? "[" : "", listen.host,
+                     v6 ? "]" : "", port);
+}
+
+/// Creates admin on the first start. A generated password is printed once and kept where only the
+/// owner can read it.
+Result<void> first_start(const Settings& settings, const DataDirectory& directory,
+                         db::Database& database,
+                         const std::function<void(std::string_view)>& print) {
+  const bool generated = settings.admin_password.empty();
+  const std::string password = generated ? generate_password() : settings.admin_password;
+  const bool created = TRY(auth::ensure_administrator(database, password));
+  if (created) {
+    TRY(project::create_default_project(database));
+  }
+  if (created && generated) {
+    const auto file = directory.path() / "initial-admin-password";
+    TRY(sys::replace_file(file, password + "\n"));
+    print(fmt::format("First start. Sign in as admin with the password {}\n(kept in {})\n",
+                      password, file.string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+/// In the order of dependency: a member uses only members above it, and destruction runs backwards.
+struct Node::Parts {
+  Parts(const Settings& node_settings, log::Sink& sink, DataDirectory data_directory)
+      : settings(node_settings), logger(sink), directory(std::move(data_directory)) {}
+
+  Settings settings;
+  SystemClock clock;
+  log::Logger logger;
+  DataDirectory directory;
+  metrics::Registry metrics;
+  std::unique_ptr<db::SqliteDatabase> database;
+  std::unique_ptr<storage::BlobStore> store;
+  storage::DigestLocks locks;
+  std::optional<auth::PasswordPool> passwords;
+  std::optional<auth::LoginThrottle> throttle;
+  std::optional<auth::TokenService> tokens;
+  std::unique_ptr<auth::Authenticator> authenticator;
+  std::optional<auth::UserStore> users;
+  registry::Options registry_options;
+  std::optional<registry::Uploads> uploads;
+  std::optional<sys::ThreadPool> workers;
+  std::optional<RegistryContent> content;
+  std::optional<api::oci::Api> oci;
+  std::optional<api::RestApi> rest;
+  std::optional<GuardedMetricsEndpoint> guarded_metrics;
+  std::optional<OpenMetricsEndpoint> open_metrics;
+  std::optional<SinglePath> metrics_program;
+  std::optional<Program> program;
+  std::optional<RequestObserver> observer;
+  std::unique_ptr<http::Server> metrics_server;
+  std::unique_ptr<http::Server> server;
+  std::unique_ptr<sys::LocalServer> admin;
+  std::vector<std::string> urls;
+  Time certificate_read_at{};
+  std::chrono::steady_clock::time_point tend_at{};
+
+  Result<void> open(const std::function<void(std::string_view)>& print);
+  void wire();
+  Result<void> listen();
+  [[nodiscard]] Time certificate_changed_at() const;
+};
+
+Result<void> Node::Parts::open(const std::function<void(std::string_view)>& print) {
+  database = TRY(open_database(settings, clock, logger));
+  store = TRY(open_store(settings));
+  crypto::SigningKey key = TRY(signing_key(settings, *database, directory.secret_key()));
+  TRY(first_start(settings, directory, *database, print));
+  registry_options = TRY(app::registry_options(settings));
+  tokens.emplace(clock, std::move(key), token_options(settings));
+  return {};
+}
+
+void Node::Parts::wire() {
+  passwords.emplace(auth::PasswordPool::Options{});
+  throttle.emplace(clock);
+  authenticator =
+      auth::make_authenticator({*database, *passwords, *tokens, *throttle, clock, logger});
+  users.emplace(*database, *passwords);
+  uploads.emplace(*database, *store, locks, registry_options);
+  workers.emplace(sys::ThreadPool::Options{"worker", worker_threads(settings), 4096});
+  content.emplace(*database);
+  oci.emplace(api::oci::Services{*database, *store, *uploads, *authenticator, registry_options,
+                                 settings.external_url});
+  const api::Installation installation{std::string(kVersion), settings.external_url, "filesystem"};
+  rest.emplace(
+      api::RestParts{api::V2Parts{*database, *users, *content, registry_options, installation},
+                     *authenticator, *tokens});
+  guarded_metrics.emplace(metrics, *authenticator, *database);
+  open_metrics.emplace(metrics);
+  metrics_program.emplace("/metrics", *open_metrics);
+  program.emplace(Endpoints{*oci, *rest, *guarded_metrics});
+  observer.emplace(metrics, logger, settings.log_access);
+  export_process(metrics, *database, *workers);
+}
+
+Result<void> Node::Parts::listen() {
+  http::ServerOptions options;
+  options.limits = http_limits(settings);
+  options.trusted_proxies = settings.trusted_proxies;
+  options.io_threads = static_cast<std::size_t>(settings.io_threads);
+  const bool tls = !settings.tls_certificate.empty();
+  if (tls) {
+    options.tls = http::TlsOptions{settings.tls_certificate, settings.tls_key};
+    certificate_read_at = certificate_changed_at();
+  }
+  for (const std::string& address : settings.listen) {
+    const HostPort at = TRY(parse_host_port(address));
+    options.listen.push_back({at.host, at.port, tls});
+    if (!tls && !is_loopback(at.host)) {
+      logger.warning(
+          "listening beyond this machine without TLS: passwords and tokens travel in clear text "
+          "unless a"
+          " proxy does TLS in front",
+          {{"address", address}});
+    }
+  }
+  server = TRY(http::Server::start(options, *program, *observer, *workers, logger));
+  export_server(metrics, *server);
+  const auto ports = server->ports();
+  std::string lines;
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    urls.push_back(url_of(options.listen[i], ports[i]));
+    lines += urls.back() + "\n";
+  }
+  TRY(sys::make_directories(directory.path() / "run"));
+  TRY(sys::replace_file(directory.path() / "run" / "urls", lines));
+  if (!settings.metrics_listen.empty()) {
+    const HostPort at = TRY(parse_host_port(settings.metrics_listen));
+    http::ServerOptions metrics_options;
+    metrics_options.listen.push_back({at.host, at.port, false});
+    metrics_options.io_threads = 1;
+    metrics_server =
+        TRY(http::Server::start(metrics_options, *metrics_program, *observer, *workers, logger));
+  }
+  admin = TRY(sys::LocalServer::start(
+      DataDirectory::admin_socket(directory.path()),
+      [this](std::string_view request) { return answer_admin_request(*users, request); }));
+  return {};
+}
+
+Time Node::Parts::certificate_changed_at() const {
+  const auto certificate = sys::modified_at(settings.tls_certificate);
+  const auto key = sys::modified_at(settings.tls_key);
+  return certificate && key ? std::max(*certificate, *key) : certificate_read_at;
+}
+
+Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Node::~Node() {
+  // Requests end before what they use goes away; a drained server has none left.
+  parts_->admin.reset();
+  parts_->server.reset();
+  parts_->metrics_server.reset();
+}
+
+Result<std::unique_ptr<Node>> Node::start(const Settings& settings, log::Sink& sink,
+                                          const std::function<void(std::string_view)>& print) {
+  DataDirectory directory = TRY(DataDirectory::open(settings.data_dir));
+  auto parts = std::make_unique<Parts>(settings, sink, std::move(directory));
+  TRY(parts->open(print));
+  parts->wire();
+  auto node = std::unique_ptr<Node>(new Node(std::move(parts)));
+  TRY(node->parts_->listen());
+  return node;
+}
+
+const std::vector<std::string>& Node::urls() const {
+  return parts_->urls;
+}
+
+void Node::refresh_certificate(bool always) {
+  if (parts_->settings.tls_certificate.empty()) {
+    return;
+  }
+  const Time changed = parts_->certificate_changed_at();
+  if (!always && changed == parts_->certificate_read_at) {
+    return;
+  }
+  parts_->certificate_read_at = changed;
+  const auto read = parts_->server->reload_tls();
+  if (!read) {
+    parts_->logger.error("the certificate was not read again; the old one stays",
+                         {{"reason", read.error().message}});
+    return;
+  }
+  parts_->logger.info("certificate read again");
+}
+
+void Node::tend() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < parts_->tend_at) {
+    return;
+  }
+  parts_->tend_at = now + kTendEvery;
+  const auto warn = [&](std::string_view what, const Error& error) {
+    parts_->logger.warning(what, {{"reason", error.message}});
+  };
+  if (const auto reaped = parts_->uploads->reap(kTendBatch); !reaped) {
+    warn("expired uploads were not removed", reaped.error());
+  }
+  if (const auto folded = registry::fold_quota(*parts_->database, kTendBatch); !folded) {
+    warn("the quota ledger was not folded", folded.error());
+  }
+  const auto finished =
+      registry::finish_deletions(*parts_->database, parts_->registry_options, kTendBatch);
+  if (!finished) {
+    warn("deletions were not finished", finished.error());
+  }
+}
+
+bool Node::drain(std::chrono::milliseconds limit) {
+  return parts_->server->drain(limit);
+}
+
+}  // namespace roadstead::app

@@ -1,0 +1,68 @@
+#include "app/system_metrics.h"
+
+#include "app/version.h"
+#include "sys/process.h"
+
+namespace roadstead::app {
+
+void export_process(metrics::Registry& metrics, const db::SqliteDatabase& database,
+                    const sys::ThreadPool& workers) {
+  metrics
+      .gauge("roadstead_build_info", "Always 1; the label names the version",
+             {{"version", std::string(kVersion)}})
+      .set(1);
+  // The names that Prometheus client libraries use for every process.
+  auto& resident = metrics.gauge("process_resident_memory_bytes", "Resident memory");
+  auto& cpu = metrics.gauge("process_cpu_seconds_total", "User and system CPU time");
+  auto& descriptors = metrics.gauge("process_open_fds", "Open file descriptors");
+  auto& descriptors_max = metrics.gauge("process_max_fds", "Limit of open file descriptors");
+  auto& threads = metrics.gauge("process_threads", "Threads");
+  auto& started = metrics.gauge("process_start_time_seconds", "Start of the process, Unix time");
+  auto& queued = metrics.gauge("roadstead_workers_queued", "Requests that wait for a worker");
+  auto& busy = metrics.gauge("roadstead_workers_busy", "Workers that run a request");
+  auto& commits = metrics.gauge("roadstead_database_commits_total", "Transactions made durable");
+  auto& functions = metrics.gauge("roadstead_database_writes_total",
+                                  "Changes committed; several share one transaction");
+  auto& reads = metrics.gauge("roadstead_database_reads_total", "Read sessions");
+  auto& write_queue =
+      metrics.gauge("roadstead_database_write_queue", "Changes that wait for the writer");
+  auto& wal = metrics.gauge("roadstead_database_wal_bytes", "Size of the write-ahead log");
+  metrics.before_scrape([&] {
+    const sys::ProcessUsage usage = sys::process_usage();
+    resident.set(static_cast<double>(usage.resident_bytes));
+    cpu.set(usage.cpu_seconds);
+    descriptors.set(static_cast<double>(usage.open_descriptors));
+    descriptors_max.set(static_cast<double>(usage.descriptor_limit));
+    threads.set(static_cast<double>(usage.threads));
+    started.set(usage.started_at_seconds);
+    queued.set(static_cast<double>(workers.queued()));
+    busy.set(static_cast<double>(workers.busy()));
+    const db::SqliteStatistics statistics = database.statistics();
+    commits.set(static_cast<double>(statistics.commits));
+    functions.set(static_cast<double>(statistics.write_functions));
+    reads.set(static_cast<double>(statistics.read_sessions));
+    write_queue.set(static_cast<double>(statistics.write_queue_length));
+    wal.set(static_cast<double>(statistics.wal_bytes));
+  });
+}
+
+void export_server(metrics::Registry& metrics, http::Server& server) {
+  auto& open = metrics.gauge("roadstead_http_connections_open", "Open connections");
+  auto& accepted =
+      metrics.gauge("roadstead_http_connections_accepted_total", "Connections accepted");
+  auto& uploads =
+      metrics.gauge("roadstead_http_uploads_in_progress", "Request bodies being streamed");
+  auto& refused = metrics.gauge("roadstead_http_refused_total", "Requests the edge refused itself");
+  auto& delay = metrics.gauge("roadstead_http_loop_delay_seconds_max",
+                              "Longest lateness of an I/O thread since the last scrape");
+  metrics.before_scrape([&] {
+    const http::ServerStatistics statistics = server.statistics();
+    open.set(static_cast<double>(statistics.connections_open));
+    accepted.set(static_cast<double>(statistics.connections_accepted));
+    uploads.set(static_cast<double>(statistics.uploads_streaming));
+    refused.set(static_cast<double>(statistics.requests_refused));
+    delay.set(statistics.loop_delay_seconds_max);
+  });
+}
+
+}  // namespace roadstead::app

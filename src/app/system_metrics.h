@@ -1,0 +1,17 @@
+#pragma once
+
+#include "db/sqlite.h"
+#include "http/server.h"
+#include "metrics/metrics.h"
+#include "sys/thread_pool.h"
+
+namespace roadstead::app {
+
+/// Exposes what the parts of the process count themselves: process, database, worker pool. They
+/// outlive the registry's last exposition.
+void export_process(metrics::Registry& metrics, const db::SqliteDatabase& database,
+                    const sys::ThreadPool& workers);
+/// The network edge; separate because it starts last and stops first.
+void export_server(metrics::Registry& metrics, http::Server& server);
+
+}  // namespace roadstead::app
