@@ -60,8 +60,10 @@ class Application {
   /// Chooses from method and path alone, and fills `parameters`. Never fails: unknown paths have an
   /// endpoint too. Runs on the I/O thread.
   virtual Endpoint& route(const Request& request, RouteParameters& parameters) = 0;
-  /// The answer to a request that the edge itself refuses (bad syntax 400, too large 413/414/431,
-  /// slow 408, saturated 503). `path` is empty when it could not be read. Runs on the I/O thread.
+  /// The answer to a request that the edge itself refuses: bad syntax 400, slow 408, too large
+  /// 413/414/431, range 416, expectation 417, a handler that threw 500, coding 501, saturated 503,
+  /// version 505. `path` is empty when it could not be read. Runs on the I/O thread. The edge adds
+  /// Retry-After to a 503 that has none, and Content-Range to a 416.
   virtual Response refuse(int status, std::string_view path, std::string_view reason) = 0;
 };
 

@@ -24,6 +24,7 @@ constexpr int kEventsPerTurn = 64;
 constexpr int kAcceptsPerTurn = 32;
 constexpr milliseconds kLate{5};
 constexpr milliseconds kAcceptPause{100};
+constexpr std::chrono::seconds kAcceptWarningEvery{10};
 constexpr std::size_t kExchangeHeadBytes = std::size_t{8} << 10U;
 constexpr std::size_t kKeptBodyMax = std::size_t{64} << 10U;
 constexpr std::size_t kSpareExchangesMax = 64;
@@ -270,7 +271,10 @@ void Loop::pause_accepting() {
   }
   accept_paused_ = true;
   accept_again_ = now_ + kAcceptPause;
-  shared_.logger.warning("accepting paused: out of descriptors or memory");
+  if (now_ >= accept_warning_due_) {
+    accept_warning_due_ = now_ + kAcceptWarningEvery;
+    shared_.logger.warning("accepting paused: out of descriptors or memory");
+  }
 }
 
 void Loop::resume_accepting() {

@@ -102,6 +102,7 @@ class Loop {
   std::string date_line_;
   TimerWheel wheel_;
   Time accept_again_{};
+  Time accept_warning_due_{};
   bool accept_paused_ = false;
   bool draining_ = false;
   bool stopping_ = false;
