@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "api/v2/describe.h"
 #include "app/admin.h"
 #include "app/serve.h"
 #include "app/settings.h"
@@ -164,7 +165,7 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
     return 0;
   }
   if (openapi->parsed()) {
-    environment.print(openapi_text() + "\n");
+    environment.print(api::v2_openapi_document(kVersion) + "\n");
     return 0;
   }
   return reset_password_command(flags, user, from_input, environment);

@@ -18,7 +18,4 @@ using LoadSettings = std::function<Result<Settings>()>;
 Result<void> serve(const Settings& settings, const LoadSettings& reload,
                    const std::function<void(std::string_view)>& print);
 
-/// The OpenAPI document of the operations this program serves.
-std::string openapi_text();
-
 }  // namespace roadstead::app

@@ -143,6 +143,13 @@ class WriteSession : public ReadSession {
   virtual void after_commit(std::function<void()> hint) = 0;
 };
 
+/// What a change survives once write() has returned success. Changes are never reordered: after a
+/// loss of power the database is as it was after some commit, with every durable one before it.
+enum class Durability : std::uint8_t {
+  kPowerLoss,    ///< Loss of power, and all below.
+  kProcessDeath  ///< kill -9. For state that a loss of power voids anyway: costs no sync.
+};
+
 /// Where all state lives. Thread-safe. The two verbs below are everything that capability code
 /// sees.
 class Database {
@@ -165,21 +172,23 @@ class Database {
     return std::move(*result);
   }
 
-  /// Runs `fn` in a transaction: all of it happens or, when it returns an Error, nothing. Durable
-  /// when this returns success. `fn` may run more than once (conflict, failed group commit) and on
-  /// another thread: no side effect outside the session, and everything it captures lives until
-  /// write() returns. At most about 1,000 rows per call; page larger work.
+  /// Runs `fn` in a transaction: all of it happens or, when it returns an Error, nothing. When this
+  /// returns success it survives what `durability` says. `fn` may run more than once (conflict,
+  /// failed group commit) and on another thread: no side effect outside the session, and everything
+  /// it captures lives until write() returns. At most about 1,000 rows per call; page larger work.
   template <typename F>
-  auto write(F&& fn) -> std::invoke_result_t<F, WriteSession&> {
+  auto write(F&& fn, Durability durability = Durability::kPowerLoss)
+      -> std::invoke_result_t<F, WriteSession&> {
     using R = std::invoke_result_t<F, WriteSession&>;
     std::optional<R> result;
-    const Result<void> outcome = run_write([&](WriteSession& session) -> Result<void> {
+    const auto run = [&](WriteSession& session) -> Result<void> {
       result.emplace(fn(session));
       if (!result->has_value()) {
         return result->error();
       }
       return {};
-    });
+    };
+    const Result<void> outcome = run_write(run, durability);
     if (!outcome) {
       return outcome.error();
     }
@@ -194,7 +203,8 @@ class Database {
 
  protected:
   virtual Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn) = 0;
-  virtual Result<void> run_write(const std::function<Result<void>(WriteSession&)>& fn) = 0;
+  virtual Result<void> run_write(const std::function<Result<void>(WriteSession&)>& fn,
+                                 Durability durability) = 0;
 };
 
 }  // namespace roadstead::db

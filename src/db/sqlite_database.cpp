@@ -95,8 +95,9 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
 
  protected:
   Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn) override;
-  Result<void> run_write(const std::function<Result<void>(WriteSession&)>& fn) override {
-    return writer_.run(fn);
+  Result<void> run_write(const std::function<Result<void>(WriteSession&)>& fn,
+                         Durability durability) override {
+    return writer_.run(fn, durability);
   }
 
  private:

@@ -341,6 +341,54 @@ TEST_P(EveryFault, LeavesWholeFunctionsOnly) {
   EXPECT_FALSE(fired);
 }
 
+TEST(Durability, OnlyWritesThatSurvivePowerLossAskForASync) {
+  FaultVfs faults;
+  SqliteOptions options;
+  options.vfs = faults.name();
+  ScratchDatabase database = open_scratch_database(options);
+  ASSERT_TRUE(database->write(putting("before")));
+  faults.fail_after(0, 1'000, SQLITE_IOERR_FSYNC, FaultVfs::Call::kSync);
+  EXPECT_TRUE(database->write(putting("relaxed"), Durability::kProcessDeath));
+  EXPECT_EQ(database->write(putting("durable")).error().code, Code::kUnavailable);
+  EXPECT_GT(faults.stop_failing(), 0U);
+  EXPECT_TRUE(database->write(putting("after")));
+  database.reopen();
+  const std::string kept = names(*database);
+  EXPECT_NE(kept.find("relaxed"), std::string::npos);
+  EXPECT_NE(kept.find("after"), std::string::npos);
+}
+
+TEST(Durability, ARelaxedBatchTakesInNoDurableWrite) {
+  FaultVfs faults;
+  SqliteOptions options;
+  options.vfs = faults.name();
+  ScratchDatabase database = open_scratch_database(options);
+  std::latch started(1);
+  std::latch release(1);
+  Result<void> relaxed;
+  std::thread first([&] {
+    relaxed = database->write(
+        [&](WriteSession& session) -> Result<void> {
+          started.count_down();
+          release.wait();
+          return put(session, "relaxed");
+        },
+        Durability::kProcessDeath);
+  });
+  started.wait();
+  Result<void> durable;
+  std::thread second([&] { durable = database->write(putting("durable")); });
+  while (database->statistics().write_queue_length == 0) {
+    std::this_thread::yield();
+  }
+  faults.fail_after(0, 1'000, SQLITE_IOERR_FSYNC, FaultVfs::Call::kSync);
+  release.count_down();
+  first.join();
+  second.join();
+  EXPECT_TRUE(relaxed);
+  EXPECT_FALSE(durable);
+}
+
 INSTANTIATE_TEST_SUITE_P(Codes, EveryFault,
                          ::testing::Values(std::pair(SQLITE_FULL, std::size_t{1}),
                                            std::pair(SQLITE_IOERR_WRITE, std::size_t{1}),

@@ -20,7 +20,8 @@ class NoDatabase final : public db::Database {
   Result<void> run_read(const std::function<Result<void>(db::ReadSession&)>& /*fn*/) override {
     return nothing_here();
   }
-  Result<void> run_write(const std::function<Result<void>(db::WriteSession&)>& /*fn*/) override {
+  Result<void> run_write(const std::function<Result<void>(db::WriteSession&)>& /*fn*/,
+                         db::Durability /*durability*/) override {
     return nothing_here();
   }
 };

@@ -1,5 +1,6 @@
 #include "db/internal/sqlite_writer.h"
 
+#include <algorithm>
 #include <exception>
 #include <mutex>
 #include <utility>
@@ -22,6 +23,7 @@ Error unavailable(std::string message) {
 /// A caller waiting in run(). Lives on the caller's stack until `done` was seen under the lock.
 struct SqliteWriter::Job {
   const Function* function = nullptr;
+  Durability durability = Durability::kPowerLoss;
   SteadyTime queued_at;
   Result<void> result;
   std::vector<std::function<void()>> hints;
@@ -51,10 +53,11 @@ void SqliteWriter::stop() {
   }
 }
 
-Result<void> SqliteWriter::run(const Function& function) {
+Result<void> SqliteWriter::run(const Function& function, Durability durability) {
   CHECK(!is_current_thread());
   Job job;
   job.function = &function;
+  job.durability = durability;
   job.queued_at = options_.steady_now();
   const Result<void> queued = queue_.with([&](Queue& queue) -> Result<void> {
     if (queue.stopping) {
@@ -92,18 +95,22 @@ SqliteWriter::Jobs SqliteWriter::wait_for_jobs() {
   Jobs jobs;
   queue_.wait(
       wake_, [](const Queue& queue) { return queue.stopping || !queue.jobs.empty(); },
-      [&](Queue& queue) { move_queued(queue, options_.batch_max, jobs); });
+      [&](Queue& queue) { move_queued(queue, jobs); });
   return jobs;
 }
 
 void SqliteWriter::take_more(Jobs& jobs) {
   const std::size_t first = jobs.size();
-  queue_.with([&](Queue& queue) { move_queued(queue, options_.batch_max, jobs); });
+  queue_.with([&](Queue& queue) { move_queued(queue, jobs); });
   fail_expired(jobs, first);
 }
 
-void SqliteWriter::move_queued(Queue& queue, std::size_t size_max, Jobs& jobs) {
-  while (!queue.jobs.empty() && jobs.size() < size_max) {
+void SqliteWriter::move_queued(Queue& queue, Jobs& jobs) const {
+  const auto durable = [](const Job* job) { return job->durability == Durability::kPowerLoss; };
+  // Whoever needs no sync may ride along with one, but not the other way round.
+  const bool relaxed = !jobs.empty() && std::none_of(jobs.begin(), jobs.end(), durable);
+  while (!queue.jobs.empty() && jobs.size() < options_.batch_max &&
+         !(relaxed && durable(queue.jobs.front()))) {
     jobs.push_back(queue.jobs.front());
     queue.jobs.pop_front();
   }
@@ -145,7 +152,11 @@ void SqliteWriter::run_batch(Jobs jobs, bool may_grow) {
 SqliteWriter::Outcome SqliteWriter::attempt(Jobs& jobs, bool may_grow) {
   options_.before_transaction();
   roll_back();  // Only if an earlier rollback failed.
-  if (const Result<void> begun = connection_->run("BEGIN IMMEDIATE"); !begun) {
+  Result<void> begun = choose_sync(jobs);
+  if (begun) {
+    begun = connection_->run("BEGIN IMMEDIATE");
+  }
+  if (!begun) {
     fail_all(jobs, begun.error());
     return Outcome::kDone;
   }
@@ -193,6 +204,17 @@ Result<void> SqliteWriter::call(const Function& function, WriteSession& session)
                  std::string("database: exception in a write function: ") + exception.what(),
                  {}};
   }
+}
+
+Result<void> SqliteWriter::choose_sync(const Jobs& jobs) {
+  const bool sync = std::any_of(jobs.begin(), jobs.end(), [](const Job* job) {
+    return job->durability == Durability::kPowerLoss;
+  });
+  if (sync != syncing_) {
+    TRY(connection_->run(sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+    syncing_ = sync;
+  }
+  return {};
 }
 
 SqliteWriter::Outcome SqliteWriter::commit(Jobs& jobs) {

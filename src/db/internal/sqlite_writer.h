@@ -23,6 +23,9 @@ namespace roadstead::db::internal {
 /// The only thread that changes the database. It takes queued functions, runs each in a savepoint
 /// of one shared transaction and commits them together: many functions, one sync of the disk.
 ///
+/// A batch whose first functions all asked for Durability::kProcessDeath is committed without a
+/// sync and takes in no others; a later synced commit makes it durable as well.
+///
 /// No result, success or error, leaves before the COMMIT of its transaction has returned, because
 /// an error too may rest on what an earlier function of the batch did.
 class SqliteWriter {
@@ -48,7 +51,7 @@ class SqliteWriter {
   /// Queues `function` and waits until it was committed or failed. Errors besides those of the
   /// function: kUnavailable when the queue is full, the wait took too long, the writer stops or the
   /// disk refuses.
-  Result<void> run(const Function& function);
+  Result<void> run(const Function& function, Durability durability = Durability::kPowerLoss);
   /// Refuses new functions, runs the queued ones and joins the thread. Idempotent.
   void stop();
   /// Whether the caller is this thread, and so would wait for itself in run().
@@ -77,12 +80,14 @@ class SqliteWriter {
   Jobs wait_for_jobs();
   /// Appends what is queued now, up to batch_max in total; functions that waited too long fail.
   void take_more(Jobs& jobs);
-  static void move_queued(Queue& queue, std::size_t size_max, Jobs& jobs);
+  void move_queued(Queue& queue, Jobs& jobs) const;
   void fail_expired(Jobs& jobs, std::size_t first);
 
   void run_batch(Jobs jobs, bool may_grow);
   Outcome attempt(Jobs& jobs, bool may_grow);
   Outcome commit(Jobs& jobs);
+  /// Before the transaction, because the engine cannot change it inside one.
+  Result<void> choose_sync(const Jobs& jobs);
   /// An error when the transaction is gone and with it the work of the functions before.
   Result<void> run_in_savepoint(Job& job);
   static Result<void> call(const Function& function, WriteSession& session);
@@ -97,6 +102,7 @@ class SqliteWriter {
   const Options options_;
   Guarded<Queue> queue_;
   std::condition_variable wake_;
+  bool syncing_ = true;  ///< What the connection does at COMMIT; of the writer's thread.
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> functions_ = 0;
   std::atomic<std::uint64_t> statements_ = 0;
