@@ -113,7 +113,7 @@ class User:
             elif client == "oras":
                 self.run(client, "login", *(["--plain-http"] if plain else []), *credentials, host)
             elif client == "regctl":
-                self.run(client, "registry", "set", "--tls", "disabled" if plain else "enabled", host)
+                self.run(client, "registry", "set", "--skip-check", "--tls", "disabled" if plain else "enabled", host)
                 self.run(client, "registry", "login", "-u", self.name, "--pass-stdin", host, input=self.password)
             elif client in ("helm3", "helm4"):
                 self.run(client, "registry", "login", *(["--plain-http"] if plain else []), *credentials, host)

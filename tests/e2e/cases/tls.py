@@ -99,7 +99,10 @@ def versions(case, folder):
     host, port = case.host.split(":")
     with socket.create_connection((host, int(port)), timeout=30) as raw:
         raw.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
-        check(not raw.recv(4096).startswith(b"HTTP/1.1 200"), "no plain answer")
+        try:
+            check(not raw.recv(4096).startswith(b"HTTP/1.1 200"), "no plain answer")
+        except ConnectionError:
+            pass
     equal(case.admin.request("GET", "/api/v2.0/ping")[0], 200, "still there")
 
 
