@@ -18,8 +18,9 @@ struct Options {
   std::chrono::seconds lease_override{0};
   /// An upload that nobody touched for so long is gone.
   std::chrono::seconds upload_lifetime{24 * 3600};
-  /// An upload idle for so long gives way when a limit on open uploads is reached.
-  std::chrono::seconds upload_idle{15 * 60};
+  /// An upload that no request has written to for so long gives way when a limit on open uploads is
+  /// reached. Running requests tell the database that they run at twice that rate.
+  std::chrono::seconds upload_idle{30};
   std::int64_t uploads_per_project_max = 100;
   std::int64_t uploads_per_identity_max = 32;
   /// Uploads are refused while the store has less room than this, so that the database never runs

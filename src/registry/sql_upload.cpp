@@ -39,30 +39,45 @@ struct Limit {
   std::string_view of;
 };
 
+using Running = std::function<bool(const std::string& id)>;
+
+/// The longest idle upload below one limit that nobody is writing to.
+Result<std::optional<ExpiredUpload>> find_idle(db::ReadSession& session, const Options& options,
+                                               const Limit& limit, const Running& running) {
+  // Running requests keep moving their expiry, so one far enough from a full lifetime is idle.
+  const Time now = session.now();
+  std::optional<ExpiredUpload> idle;
+  TRY(session.each(
+      fmt::format("SELECT id, storage_token FROM upload WHERE {} = ? AND expires_at > ? AND "
+                  "expires_at <= ? ORDER BY expires_at LIMIT ?",
+                  limit.column),
+      {limit.value, now, now + options.upload_lifetime - options.upload_idle, limit.max},
+      [&](const db::Row& row) {
+        ExpiredUpload found{std::string(row.text(0)), std::string(row.text(1))};
+        if (running(found.id)) {
+          return true;
+        }
+        idle = std::move(found);
+        return false;
+      }));
+  return idle;
+}
+
 /// Makes room below one limit: nothing to do, the token of an idle upload that was removed, or
 /// kRateLimited.
 Result<std::optional<std::string>> make_room(db::WriteSession& session, const Options& options,
-                                             const Limit& limit) {
-  const Time now = session.now();
+                                             const Limit& limit, const Running& running) {
   const auto open = TRY(session.first(
       fmt::format("SELECT COUNT(*) FROM upload WHERE {} = ? AND expires_at > ?", limit.column),
-      {limit.value, now}, [](const db::Row& row) { return row.integer(0); }));
+      {limit.value, session.now()}, [](const db::Row& row) { return row.integer(0); }));
   if (open.value_or(0) < limit.max) {
     return std::optional<std::string>();
   }
-  // Running requests keep moving their expiry, so one far enough from a full lifetime is idle.
-  const auto idle = TRY(session.first(
-      fmt::format("SELECT id, storage_token FROM upload WHERE {} = ? AND expires_at > ? AND "
-                  "expires_at <= ? ORDER BY expires_at LIMIT 1",
-                  limit.column),
-      {limit.value, now, now + options.upload_lifetime - options.upload_idle},
-      [](const db::Row& row) {
-        return ExpiredUpload{std::string(row.text(0)), std::string(row.text(1))};
-      }));
+  const auto idle = TRY(find_idle(session, options, limit, running));
   if (!idle) {
     return Error{Code::kRateLimited, Subject::kUpload,
                  fmt::format("too many open uploads: at most {} of {}", limit.max, limit.of),
-                 std::to_string(std::min<std::int64_t>(60, options.upload_idle.count()))};
+                 std::to_string(options.upload_idle.count())};
   }
   TRY(session.execute("DELETE FROM upload WHERE id = ?", {idle->id}));
   return std::optional<std::string>(idle->token);
@@ -161,14 +176,14 @@ Result<void> finish_upload(db::WriteSession& session, const UploadRow& row) {
 }
 
 Result<std::vector<std::string>> insert_upload(db::WriteSession& session, const Options& options,
-                                               const NewUpload& upload) {
+                                               const NewUpload& upload, const Running& running) {
   std::vector<std::string> evicted;
   const std::array<Limit, 2> limits{Limit{"identity", db::Param(upload.identity),
                                           options.uploads_per_identity_max, "one identity"},
                                     Limit{"project_id", db::Param(upload.project),
                                           options.uploads_per_project_max, "one project"}};
   for (const Limit& limit : limits) {
-    auto token = TRY(make_room(session, options, limit));
+    auto token = TRY(make_room(session, options, limit, running));
     if (token) {
       evicted.push_back(std::move(*token));
     }

@@ -35,8 +35,8 @@ class UploadSession {
   /// Ends a PATCH: what was written so far belongs to the upload.
   virtual Result<UploadStatus> checkpoint() = 0;
   /// Ends a PUT: publishes the whole upload under `expected` and gives the repository a lease on
-  /// it. Durable when it returns. A digest that does not match changes nothing: kDigestMismatch +
-  /// kDigest.
+  /// it. Durable when it returns. A digest that does not match publishes nothing and ends the
+  /// upload, as no further byte can make it match: kDigestMismatch + kDigest.
   virtual Result<void> commit(const model::Digest& expected) = 0;
 };
 

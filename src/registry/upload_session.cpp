@@ -9,7 +9,6 @@ namespace {
 
 /// How much a request may write before room and quota are looked at again.
 constexpr std::uint64_t kCheckEvery = std::uint64_t{64} << 20U;
-constexpr std::chrono::minutes kTouchEvery{5};
 
 class Session final : public UploadSession {
  public:
@@ -29,7 +28,8 @@ class Session final : public UploadSession {
   Result<void> open_writer(std::optional<std::uint64_t> length);
 
  private:
-  Result<void> look_around();
+  Result<void> touch();
+  Result<void> discard();
   Result<void> record(db::WriteSession& session, const model::Digest& digest,
                       const storage::Location& location);
   void forget_published(const model::Digest& digest, const storage::Location& location);
@@ -75,24 +75,23 @@ Result<void> Session::write(std::span<const std::byte> bytes) {
     active_->reserved.store(written, std::memory_order_relaxed);
   }
   unchecked_ += bytes.size();
-  if (unchecked_ < kCheckEvery) {
-    return {};
+  if (unchecked_ >= kCheckEvery) {
+    unchecked_ = 0;
+    TRY(state_.check_room(target_.row.project, 0));
   }
-  unchecked_ = 0;
-  return look_around();
+  return touch();
 }
 
-Result<void> Session::look_around() {
-  TRY(state_.check_room(target_.row.project, 0));
+Result<void> Session::touch() {
   // Pacing only; what expires is decided by the database's clock.
   const auto now = std::chrono::steady_clock::now();
-  if (target_.has_row && now - touched_ >= kTouchEvery) {
-    touched_ = now;
-    TRY(state_.database.write([&](db::WriteSession& session) {
-      return touch_upload(session, state_.options, target_.row);
-    }));
+  if (!target_.has_row || now - touched_ < state_.options.upload_idle / 2) {
+    return {};
   }
-  return {};
+  touched_ = now;
+  return state_.database.write([&](db::WriteSession& session) {
+    return touch_upload(session, state_.options, target_.row);
+  });
 }
 
 Result<UploadStatus> Session::checkpoint() {
@@ -120,7 +119,15 @@ Result<void> Session::commit(const model::Digest& expected) {
   // From before the content gets its name until the row names it, nobody removes or publishes this
   // digest (storage/digest_locks.h).
   const auto guard = state_.locks.lock(expected.to_string());
-  const storage::Location location = TRY(active_->writer->commit(expected));
+  const auto published = active_->writer->commit(expected);
+  if (!published) {
+    // Whatever the client sent, it is not this; nothing that could still be added makes it so.
+    if (published.error().code == Code::kDigestMismatch) {
+      TRY(discard());
+    }
+    return published.error();
+  }
+  const storage::Location location = *published;
   active_->writer.reset();
   const Result<void> recorded = state_.database.write(
       [&](db::WriteSession& session) { return record(session, expected, location); });
@@ -128,6 +135,16 @@ Result<void> Session::commit(const model::Digest& expected) {
     forget_published(expected, location);
     return recorded.error();
   }
+  return {};
+}
+
+Result<void> Session::discard() {
+  if (target_.has_row) {
+    TRY(state_.database.write(
+        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }));
+  }
+  static_cast<void>(active_->writer->discard());  // Otherwise reap() finds it.
+  active_->writer.reset();
   return {};
 }
 

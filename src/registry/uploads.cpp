@@ -64,9 +64,10 @@ Result<UploadStatus> Uploads::start(const Caller& caller, const model::Repositor
   internal::NewUpload upload{
       sys::random_uuid(), place.project, {}, caller.principal.label(), algorithm};
   std::vector<std::string> evicted;
+  const auto running = [&](const std::string& id) { return state_->active.contains(id); };
   const auto insert = [&](db::WriteSession& session) -> Result<void> {
     upload.repository = TRY(internal::ensure_repository(session, place.project, repository));
-    evicted = TRY(internal::insert_upload(session, state_->options, upload));
+    evicted = TRY(internal::insert_upload(session, state_->options, upload, running));
     return {};
   };
   TRY(state_->database.write(insert));

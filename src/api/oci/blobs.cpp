@@ -59,7 +59,11 @@ class BlobRead final : public OciEndpoint {
                                  const http::Context& context) const {
     const bool head = request.method == http::Method::kHead;
     const auto repository = TRY(repository_of(context));
-    const model::Digest digest = TRY(digest_of(context));
+    const auto parsed = digest_of(context);
+    if (!parsed && head) {
+      return Error{Code::kNotFound, Subject::kBlob, "blob unknown to registry", {}};
+    }
+    const model::Digest digest = TRY(parsed);
     const auto found = TRY(services_.database.read([&](db::ReadSession& session) {
       return registry::find_blob(session, caller(principal), repository, digest,
                                  {head, services_.options.grace});

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include <fmt/format.h>
+
 #include "api/oci/errors.h"
 #include "api/token/challenge.h"
 #include "http/uri.h"
@@ -55,6 +57,7 @@ std::string location(const model::RepositoryName& repository, std::string_view k
 }
 
 std::optional<Error> OciEndpoint::refuse_anonymous(const http::Request& request,
+                                                   const http::Context& context,
                                                    const auth::Principal& principal) const {
   if (principal.kind != auth::Principal::Kind::kAnonymous) {
     return std::nullopt;
@@ -69,8 +72,12 @@ std::optional<Error> OciEndpoint::refuse_anonymous(const http::Request& request,
       return std::nullopt;  // The catalog has words of its own.
     case auth::Permission::Scope::kProject:
       // Without credentials nothing is looked up: the client fetches a token first, also for what
-      // is public.
+      // is public. No token helps against a name that cannot be one.
       if (!has_token && reads(request.method)) {
+        const auto repository = repository_of(context);
+        if (!repository) {
+          return repository.error();
+        }
         return Error{Code::kUnauthenticated,
                      Subject::kUser,
                      "authorize header needed to send HEAD to repository",
@@ -81,15 +88,27 @@ std::optional<Error> OciEndpoint::refuse_anonymous(const http::Request& request,
   return std::nullopt;
 }
 
+std::string OciEndpoint::refusal(const http::Context& context) const {
+  const auth::Permission& wanted = operation_.permission;
+  if (wanted.scope() != auth::Permission::Scope::kProject) {
+    return "unauthorized";
+  }
+  return fmt::format("unauthorized to access repository: {}, action: {}",
+                     decoded(context.parameters[0]).value_or(""), auth::to_string(wanted.action()));
+}
+
 Result<auth::Principal> OciEndpoint::accept(Result<auth::Principal> principal,
                                             const http::Request& request,
                                             http::Context& context) const {
   if (!principal) {
     context.identity = "anonymous";
+    if (principal.error().code == Code::kUnauthenticated) {
+      principal.error().message = refusal(context);
+    }
     return principal;
   }
   context.identity = principal->label();
-  if (auto error = refuse_anonymous(request, *principal)) {
+  if (auto error = refuse_anonymous(request, context, *principal)) {
     return std::move(*error);
   }
   return principal;

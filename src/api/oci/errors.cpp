@@ -98,6 +98,7 @@ void write_one(json::Writer& writer, std::string_view code, std::string_view mes
 http::Response with_body(int status, std::string body) {
   http::Response response(status);
   response.add_header("Docker-Distribution-Api-Version", "registry/2.0");
+  body += '\n';  // As Harbor's, whose length HEAD tells.
   response.set_body(std::move(body), kJson);
   return response;
 }

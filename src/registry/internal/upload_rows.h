@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,10 +58,11 @@ struct NewUpload {
   std::string identity;
   model::Algorithm algorithm = model::Algorithm::kSha256;
 };
-/// Inserts a row if the limits on open uploads allow it; idle ones may have to go for it, whose
-/// tokens are returned. Errors: kRateLimited + kUpload.
-Result<std::vector<std::string>> insert_upload(db::WriteSession& session, const Options& options,
-                                               const NewUpload& upload);
+/// Inserts a row if the limits on open uploads allow it; idle ones that nobody is writing to may
+/// have to go for it, whose tokens are returned. Errors: kRateLimited + kUpload.
+Result<std::vector<std::string>> insert_upload(
+    db::WriteSession& session, const Options& options, const NewUpload& upload,
+    const std::function<bool(const std::string& id)>& running);
 
 /// Staged bytes of all open uploads of a project, by their rows.
 Result<std::int64_t> staged_bytes(db::ReadSession& session, ProjectId project);

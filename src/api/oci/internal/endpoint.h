@@ -53,8 +53,10 @@ class OciEndpoint : public http::Endpoint {
   const Services& services_;
 
  private:
-  std::optional<Error> refuse_anonymous(const http::Request& request,
+  std::optional<Error> refuse_anonymous(const http::Request& request, const http::Context& context,
                                         const auth::Principal& principal) const;
+  /// What wrong credentials are answered, the same as for credentials that do not suffice.
+  [[nodiscard]] std::string refusal(const http::Context& context) const;
   Result<auth::Principal> accept(Result<auth::Principal> principal, const http::Request& request,
                                  http::Context& context) const;
   const Operation& operation_;
