@@ -67,7 +67,7 @@ Result<void> reset_directly(const Settings& settings, const std::string& user,
   const SystemClock clock;
   log::Sink sink(2, log::Format::kText, log::Level::kWarning, clock);
   const auto database = TRY(open_database(settings, clock, log::Logger(sink)));
-  auth::PasswordPool passwords({1, 1});
+  auth::PasswordPool passwords(auth::PasswordPool::Options{});
   auth::UserStore users(*database, passwords);
   return set_password(users, user, password);
 }

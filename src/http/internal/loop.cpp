@@ -222,6 +222,13 @@ void Loop::obey(Command command) {
       connection->close_if_idle();
     }
   }
+  // The last connection may have ended before this loop knew that somebody waits for it.
+  tell_connection_gone();
+}
+
+void Loop::tell_connection_gone() {
+  shared_.connections_gone.with([](std::uint64_t& gone) { ++gone; });
+  shared_.connection_gone.notify_all();
 }
 
 void Loop::accept_from(Listener& listener) {
@@ -331,8 +338,7 @@ void Loop::destroy(Connection& connection) {
   delete &connection;
   shared_.connections.fetch_sub(1, std::memory_order_release);
   if (draining_) {
-    shared_.connections_gone.with([](std::uint64_t& gone) { ++gone; });
-    shared_.connection_gone.notify_all();
+    tell_connection_gone();
   }
 }
 

@@ -79,6 +79,7 @@ class Loop {
   void begin_turn(Time now);
   void read_mailbox();
   void obey(Command command);
+  void tell_connection_gone();
   void accept_from(Listener& listener);
   void adopt(Accepted accepted_socket, const Listener& listener);
   void pause_accepting();
