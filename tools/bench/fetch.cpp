@@ -18,7 +18,7 @@ class FetchSession final : public Session, public ResponseReader::Sink {
       digest_.restart();
     }
     const bool one_path = heads_.size() == 1;
-    compare_ = one_path && small_;
+    compare_ = one_path && small_ && !options_.varies;
     Request request;
     request.head = heads_[operation % heads_.size()];
     request.is_head = options_.method == "HEAD";

@@ -17,6 +17,7 @@ struct FetchOptions {
   int64_t length = -1;  // Of the body; -1 = whatever the first answer had.
   std::string digest;   // "sha256:…" the first body of each connection must have.
   bool every_digest = false;
+  bool varies = false;  // Every answer has another body: only its status and length count.
 };
 
 /// The same request again and again. The first body of each connection is hashed; later ones are

@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kHelp = R"(bench_load VERB --url http://127.0.0.1:PORT [--name value …]
   get | head      --path P[,P…] [--length BYTES] [--digest sha256:…] [--every-digest 1]
-                  [--range A-B] [--status CODE] [--accept TYPE]
+                  [--range A-B] [--status CODE] [--accept TYPE] [--varies 1]
   manifest        the same with the Accept field of an OCI manifest
   push            --repo R --size BYTES --mode post|mono|patch|chunk [--chunk BYTES] [--check N]
   tagsfill        --repo R --manifest FILE
@@ -36,7 +36,7 @@ const std::vector<std::string> kKnown{
     "url",         "path",       "length", "digest", "every-digest", "range", "repo",
     "size",        "mode",       "chunk",  "check",  "manifest",     "rate",  "seconds",
     "hold",        "count",      "pids",   "bearer", "basic",        "ca",    "warmup",
-    "connections", "slow-every", "status", "accept"};
+    "connections", "slow-every", "status", "accept", "varies"};
 
 std::string random_salt() {
   std::random_device device;
@@ -77,6 +77,7 @@ FetchOptions fetch_options(const Options& options, const std::string& host) {
   }
   fetch.digest = options.text("digest");
   fetch.every_digest = options.has("every-digest");
+  fetch.varies = options.has("varies");
   return fetch;
 }
 
