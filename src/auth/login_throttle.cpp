@@ -22,10 +22,10 @@ std::string account_key(std::string_view account) {
 
 /// A whole /64 is one client: anybody with IPv6 has at least that many addresses.
 std::string address_key(std::string_view address) {
-  const std::string text(address.substr(0, 64));
+  address = address.substr(0, 64);
   std::array<std::byte, 16> bytes{};
-  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) {
-    return text;
+  if (inet_pton(AF_INET6, std::string(address).c_str(), bytes.data()) != 1) {
+    return std::string(address);
   }
   return to_hex(std::span<const std::byte>(bytes).first(8));
 }

@@ -36,7 +36,9 @@ Result<T> run(sys::ThreadPool& pool, const std::function<T()>& work) {
 }  // namespace
 
 PasswordPool::PasswordPool(Options options)
-    : threads_({.name = "password", .threads = options.threads, .queue_max = options.queue_max}) {
+    // One place more, for what follows.
+    : threads_(
+          {.name = "password", .threads = options.threads, .queue_max = options.queue_max + 1}) {
   // Made ahead of time, so that the first unknown name costs no more than the next.
   (void)threads_.try_submit([] { (void)crypto::decoy_hash(); });
 }

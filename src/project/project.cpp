@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
+#include <limits>
+#include <utility>
 
 #include "base/text.h"
 
@@ -21,10 +24,41 @@ bool is_name_character(char c) {
   return is_lower(c) || is_digit(c);
 }
 
-std::string normal_severity(std::string_view text) {
+/// "negligible" counts as "none", as for those who compare.
+std::optional<std::string> parse_severity(std::string_view text) {
   std::string lower = to_lower(text);
-  const bool known = std::find(kSeverities.begin(), kSeverities.end(), lower) != kSeverities.end();
-  return known ? lower : "unknown";
+  if (std::find(kSeverities.begin(), kSeverities.end(), lower) == kSeverities.end()) {
+    return std::nullopt;
+  }
+  return lower == "negligible" ? "none" : lower;
+}
+
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+/// The spellings of Go, in which Harbor's clients were made.
+std::optional<std::string> parse_boolean(std::string_view text) {
+  if (is_one_of(text, {"1", "t", "T", "true", "TRUE", "True"})) {
+    return "true";
+  }
+  if (is_one_of(text, {"0", "f", "F", "false", "FALSE", "False"})) {
+    return "false";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  const auto number = parse_int64(negative ? text.substr(1) : text);
+  if (!number || *number > std::numeric_limits<std::int32_t>::max()) {
+    return std::nullopt;
+  }
+  return negative ? -*number : *number;
+}
+
+Error bad_metadata(std::string message) {
+  return {Code::kInvalid, Subject::kMetadata, std::move(message), {}};
 }
 
 }  // namespace
@@ -89,10 +123,37 @@ Result<Metadata> accepted_metadata(const Metadata& asked) {
   for (const auto& [key, value] : asked) {
     const bool known = std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
     if (known && !value.empty()) {
-      accepted[key] = key == "severity" ? normal_severity(value) : value;
+      accepted[key] = key == "severity" ? parse_severity(value).value_or("unknown") : value;
     }
   }
   return accepted;
+}
+
+Result<std::string> check_metadatum(std::string_view key, std::string_view value) {
+  if (is_one_of(key, {"proxy_cache_filter_pattern", "proxy_cache_filter_kind"})) {
+    return bad_metadata("can not update the normal project with proxy cache filter metadata");
+  }
+  const bool boolean =
+      key != "severity" && std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
+  const bool number = is_one_of(key, {"proxy_speed_kb", "max_upstream_conn"});
+  std::optional<std::string> normal;
+  if (boolean || is_one_of(key, {"proxy_referrer_api", "proxy_cache_local_on_not_found"})) {
+    normal = parse_boolean(value);
+  } else if (key == "severity") {
+    normal = parse_severity(value);
+  } else if (number) {
+    normal = parse_number(value) ? std::optional(std::string(value)) : std::nullopt;
+  } else {
+    return bad_metadata("invalid key: " + std::string(key));
+  }
+  if (!normal) {
+    return bad_metadata("invalid value: " + std::string(value));
+  }
+  // -1: as many as there are.
+  if (key == "max_upstream_conn" && *parse_number(value) != -1 && *parse_number(value) <= 0) {
+    return bad_metadata("invalid value for max_upstream_conn: " + std::string(value));
+  }
+  return std::move(*normal);
 }
 
 Result<void> check_public(const Metadata& metadata) {

@@ -55,6 +55,9 @@ Result<std::int64_t> check_storage_limit(std::int64_t bytes);
 /// projects have are left out, severities are spelled as they are compared. Errors: kInvalid +
 /// kMetadata for a retention policy, which is attached elsewhere.
 Result<Metadata> accepted_metadata(const Metadata& asked);
+/// `value` as it is stored under `key` ("True" → "true"). Errors: kInvalid + kMetadata for a key
+/// that a project cannot have and a value that does not fit.
+Result<std::string> check_metadatum(std::string_view key, std::string_view value);
 /// "true" or "false", for a new project. Errors: kInvalid + kMetadata.
 Result<void> check_public(const Metadata& metadata);
 

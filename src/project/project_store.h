@@ -36,6 +36,15 @@ Result<auth::Page<Project>> list(db::ReadSession& session, ProjectContent& conte
 Result<void> update(db::WriteSession& session, ProjectId id, const Metadata& changes);
 Result<Metadata> metadata(db::ReadSession& session, ProjectId id);
 
+/// One by one, for an existing project. Errors: as check_metadatum().
+/// Errors of add_metadatum() also: kConflict + kMetadata when it is set already.
+Result<void> add_metadatum(db::WriteSession& session, ProjectId id, std::string_view key,
+                           std::string_view value);
+Result<void> set_metadatum(db::WriteSession& session, ProjectId id, std::string_view key,
+                           std::string_view value);
+/// Nothing when it is not set. Without "public" a project is private.
+Result<void> remove_metadatum(db::WriteSession& session, ProjectId id, std::string_view key);
+
 /// The summary of an existing project.
 Result<Summary> summarize(db::ReadSession& session, ProjectContent& content, ProjectId id);
 

@@ -3,6 +3,7 @@
 
 #include "auth/sql_filter.h"
 #include "auth/user.h"
+#include "project/internal/sql_metadata.h"
 #include "project/project_store.h"
 
 namespace roadstead::project {
@@ -42,19 +43,6 @@ constexpr std::array kListColumns{
     auth::ListColumn{"update_time", "p.update_time", auth::ListColumn::Type::kTime},
 };
 
-Result<void> put_metadata(db::WriteSession& session, ProjectId id, const Metadata& changes) {
-  for (const auto& [key, value] : changes) {
-    const std::int64_t replaced = TRY(
-        session.execute("UPDATE project_metadata SET value = ? WHERE project_id = ? AND name = ?",
-                        {value, id, key}));
-    if (replaced == 0) {
-      TRY(session.execute("INSERT INTO project_metadata (project_id, name, value) VALUES (?, ?, ?)",
-                          {id, key, value}));
-    }
-  }
-  return {};
-}
-
 Result<void> insert_rows_of(db::WriteSession& session, ProjectId id, const NewProject& project,
                             const Metadata& metadata) {
   const Time now = session.now();
@@ -66,12 +54,7 @@ Result<void> insert_rows_of(db::WriteSession& session, ProjectId id, const NewPr
       session.execute("INSERT INTO quota (project_id, hard_limit, used, creation_time, "
                       "update_time) VALUES (?, ?, 0, ?, ?)",
                       {id, project.storage_limit, now, now}));
-  return put_metadata(session, id, metadata);
-}
-
-bool is_public(const Metadata& metadata) {
-  const auto value = metadata.find("public");
-  return value != metadata.end() && value->second == "true";
+  return internal::put_metadata(session, id, metadata);
 }
 
 Error taken(const std::string& name) {
@@ -94,7 +77,7 @@ Result<ProjectId> create(db::WriteSession& session, const NewProject& project) {
   const std::int64_t id =
       TRY(session.insert("INSERT INTO project (name, owner_id, public, creation_time, update_time) "
                          "VALUES (?, ?, ?, ?, ?)",
-                         {project.name, project.owner, is_public(metadata), now, now}));
+                         {project.name, project.owner, internal::is_public(metadata), now, now}));
   TRY(insert_rows_of(session, ProjectId{id}, checked, metadata));
   return ProjectId{id};
 }
@@ -103,16 +86,6 @@ Result<bool> exists(db::ReadSession& session, std::string_view name) {
   const auto found = TRY(session.first("SELECT 1 FROM project WHERE name = ?", {name},
                                        [](const db::Row&) { return true; }));
   return found.has_value();
-}
-
-Result<Metadata> metadata(db::ReadSession& session, ProjectId id) {
-  Metadata found;
-  TRY(session.each("SELECT name, value FROM project_metadata WHERE project_id = ?", {id},
-                   [&](const db::Row& row) {
-                     found.emplace(row.text(0), row.text(1));
-                     return true;
-                   }));
-  return found;
 }
 
 Result<std::optional<Project>> get(db::ReadSession& session, ProjectContent& content,
@@ -152,21 +125,6 @@ Result<auth::Page<Project>> list(db::ReadSession& session, ProjectContent& conte
     }
   }
   return page;
-}
-
-Result<void> update(db::WriteSession& session, ProjectId id, const Metadata& changes) {
-  const Metadata accepted = TRY(accepted_metadata(changes));
-  if (accepted.empty()) {
-    return {};
-  }
-  TRY(put_metadata(session, id, accepted));
-  if (accepted.contains("public")) {
-    TRY(session.execute("UPDATE project SET public = ?, update_time = ? WHERE id = ?",
-                        {is_public(accepted), session.now(), id}));
-  } else {
-    TRY(session.execute("UPDATE project SET update_time = ? WHERE id = ?", {session.now(), id}));
-  }
-  return {};
 }
 
 Result<Summary> summarize(db::ReadSession& session, ProjectContent& content, ProjectId id) {

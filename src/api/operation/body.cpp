@@ -50,7 +50,7 @@ class Checker {
         TRY(field_value(field, member, at));
       }
     }
-    return {};
+    return schema.any_texts ? map(value, path) : Result<void>();
   }
 
  private:
@@ -116,7 +116,8 @@ class Checker {
     for (std::size_t i = 0; i < value.size(); ++i) {
       const json::Value member = value.value_at(i);
       if (!member.as_string() && !member.is_null()) {
-        return wrong_type(Type::kString, member, path + "." + std::string(value.name_at(i)));
+        const std::string prefix = path.empty() ? path : path + ".";
+        return wrong_type(Type::kString, member, prefix + std::string(value.name_at(i)));
       }
     }
     return {};
@@ -181,11 +182,23 @@ Fields Fields::object(std::string_view name) const {
 
 std::vector<Fields> Fields::objects(std::string_view name) const {
   const json::Value list = object_[name];
+  const std::size_t count = list.is_array() ? list.size() : 0;
   std::vector<Fields> fields;
-  for (std::size_t i = 0; i < (list.is_array() ? list.size() : 0); ++i) {
+  fields.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
     fields.emplace_back(list.at(i));
   }
   return fields;
+}
+
+std::vector<std::pair<std::string, std::string>> Fields::texts() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (std::size_t i = 0; i < (object_.is_object() ? object_.size() : 0); ++i) {
+    if (const auto text = object_.value_at(i).as_string()) {
+      all.emplace_back(object_.name_at(i), *text);
+    }
+  }
+  return all;
 }
 
 Result<Body> Body::parse(std::string_view text, const Schema& schema, std::string_view name) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/operation/schema.h"
@@ -28,6 +29,8 @@ class Fields {
   [[nodiscard]] std::optional<std::string> maybe_text(std::string_view name) const;
   [[nodiscard]] Fields object(std::string_view name) const;
   [[nodiscard]] std::vector<Fields> objects(std::string_view name) const;
+  /// Names and values of all members that are texts.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> texts() const;
 
  private:
   json::Value object_;

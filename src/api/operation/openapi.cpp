@@ -106,6 +106,10 @@ void write_schema(json::Writer& w, const Schema& schema) {
     write_field(w, field);
   }
   w.end_object();
+  if (schema.any_texts) {
+    w.key("additionalProperties");
+    write_scalar_object(w, Type::kString);
+  }
   w.end_object();
 }
 
@@ -264,13 +268,13 @@ void write_paths(json::Writer& w, std::span<const Operation> operations) {
 }
 
 const Schema& error_schema() {
-  static const Schema schema{"Error", {{"code", Type::kString}, {"message", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"Error", {{"code", Type::kString}, {"message", Type::kString}}};
+  return kSchema;
 }
 
 const Schema& errors_schema() {
-  static const Schema schema{"Errors", {{"errors", Type::kList, "", &error_schema()}}};
-  return schema;
+  static const Schema kSchema{"Errors", {{"errors", Type::kList, "", &error_schema()}}};
+  return kSchema;
 }
 
 void write_components(json::Writer& w, std::span<const Operation> operations) {

@@ -238,6 +238,7 @@ http::Response OperationEndpoint::handle(const http::Request& request, http::Con
   auto prepared = prepare(request, context);
   if (!prepared) {
     http::Response response = error_response(prepared.error(), context.logger);
+    context.identity = "unknown";  // Nobody asked who it is.
     if (!authorization_of(request).starts_with("Basic ")) {
       response.add_header("WWW-Authenticate", "Basic realm=\"API\"");
     }

@@ -104,11 +104,9 @@ class NotAllowedEndpoint final : public http::Endpoint {
     return handle(request, context);
   }
   http::Response handle(const http::Request& request, http::Context& /*context*/) override {
-    http::Response response = error_response(405, "METHOD_NOT_ALLOWED",
-                                             "method " + std::string(request.method_name) +
-                                                 " is not allowed, but [" + allowed_ + "] are");
-    response.add_header("Allow", allowed_);
-    return response;
+    return error_response(405, "METHOD_NOT_ALLOWED",
+                          "method " + std::string(request.method_name) + " is not allowed, but [" +
+                              allowed_ + "] are");
   }
 
  private:

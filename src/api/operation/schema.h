@@ -34,6 +34,7 @@ struct Field {
 struct Schema {
   std::string_view name;
   std::vector<Field> fields;
+  bool any_texts = false;  ///< Any other fields too, whose values are texts.
 };
 
 struct Parameter {

@@ -102,9 +102,7 @@ std::size_t TokenEndpoint::body_max() const {
 
 http::Response TokenEndpoint::handle(const http::Request& request, http::Context& context) {
   if (request.method != http::Method::kGet) {
-    http::Response response = text_response(405, "Method Not Allowed\n");
-    response.add_header("Allow", "GET");
-    return response;
+    return text_response(405, "Method Not Allowed\n");
   }
   const auto query = http::Query::parse(request.query);
   if (!query) {

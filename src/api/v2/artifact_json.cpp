@@ -136,43 +136,43 @@ void write_artifact(json::Writer& w, const registry::ArtifactRow& row,
 }
 
 const Schema& tag_schema() {
-  static const Schema schema{"Tag",
-                             {{"id", Type::kInteger},
-                              {"repository_id", Type::kInteger},
-                              {"artifact_id", Type::kInteger},
-                              {"name", Type::kString},
-                              {"immutable", Type::kBoolean},
-                              {"push_time", Type::kTime},
-                              {"pull_time", Type::kTime}}};
-  return schema;
+  static const Schema kSchema{"Tag",
+                              {{"id", Type::kInteger},
+                               {"repository_id", Type::kInteger},
+                               {"artifact_id", Type::kInteger},
+                               {"name", Type::kString},
+                               {"immutable", Type::kBoolean},
+                               {"push_time", Type::kTime},
+                               {"pull_time", Type::kTime}}};
+  return kSchema;
 }
 
 const Schema& artifact_schema() {
-  static const Schema reference{"Reference",
-                                {{"parent_id", Type::kInteger},
-                                 {"child_id", Type::kInteger},
-                                 {"child_digest", Type::kString},
-                                 {"platform", Type::kStringMap},
-                                 {"annotations", Type::kStringMap},
-                                 {"urls", Type::kList}}};
-  static const Schema schema{"Artifact",
-                             {{"id", Type::kInteger},
-                              {"type", Type::kString, "IMAGE, CHART, …"},
-                              {"media_type", Type::kString},
-                              {"manifest_media_type", Type::kString},
-                              {"artifact_type", Type::kString},
-                              {"project_id", Type::kInteger},
-                              {"repository_id", Type::kInteger},
-                              {"repository_name", Type::kString},
-                              {"digest", Type::kString},
-                              {"size", Type::kInteger},
-                              {"push_time", Type::kTime},
-                              {"pull_time", Type::kTime},
-                              {"annotations", Type::kStringMap},
-                              {"extra_attrs", Type::kObject},
-                              {"references", Type::kList, "", &reference},
-                              {"tags", Type::kList, "", &tag_schema()}}};
-  return schema;
+  static const Schema kReference{"Reference",
+                                 {{"parent_id", Type::kInteger},
+                                  {"child_id", Type::kInteger},
+                                  {"child_digest", Type::kString},
+                                  {"platform", Type::kStringMap},
+                                  {"annotations", Type::kStringMap},
+                                  {"urls", Type::kList}}};
+  static const Schema kSchema{"Artifact",
+                              {{"id", Type::kInteger},
+                               {"type", Type::kString, "IMAGE, CHART, …"},
+                               {"media_type", Type::kString},
+                               {"manifest_media_type", Type::kString},
+                               {"artifact_type", Type::kString},
+                               {"project_id", Type::kInteger},
+                               {"repository_id", Type::kInteger},
+                               {"repository_name", Type::kString},
+                               {"digest", Type::kString},
+                               {"size", Type::kInteger},
+                               {"push_time", Type::kTime},
+                               {"pull_time", Type::kTime},
+                               {"annotations", Type::kStringMap},
+                               {"extra_attrs", Type::kObject},
+                               {"references", Type::kList, "", &kReference},
+                               {"tags", Type::kList, "", &tag_schema()}}};
+  return kSchema;
 }
 
 }  // namespace roadstead::api::internal

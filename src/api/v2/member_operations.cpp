@@ -12,38 +12,38 @@ constexpr std::string_view kCollection = "/projects/{project_name_or_id}/members
 constexpr std::string_view kSingle = "/projects/{project_name_or_id}/members/{mid}";
 
 const Schema& member_schema() {
-  static const Schema schema{"ProjectMemberEntity",
-                             {{"id", Type::kInteger},
-                              {"project_id", Type::kInteger},
-                              {"entity_id", Type::kInteger},
-                              {"entity_name", Type::kString},
-                              {"entity_type", Type::kString, "u: a user"},
-                              {"role_id", Type::kInteger},
-                              {"role_name", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"ProjectMemberEntity",
+                              {{"id", Type::kInteger},
+                               {"project_id", Type::kInteger},
+                               {"entity_id", Type::kInteger},
+                               {"entity_name", Type::kString},
+                               {"entity_type", Type::kString, "u: a user"},
+                               {"role_id", Type::kInteger},
+                               {"role_name", Type::kString}}};
+  return kSchema;
 }
 
 const Schema& new_member_schema() {
-  static const Schema user{"UserEntity",
-                           {{"user_id", Type::kInteger}, {"username", Type::kString}}};
-  static const Schema group{"UserGroup",
-                            {{"id", Type::kInteger},
-                             {"group_name", Type::kString},
-                             {"group_type", Type::kInteger},
-                             {"ldap_group_dn", Type::kString}}};
-  static const Schema schema{"ProjectMember",
-                             {{"role_id", Type::kInteger},
-                              {"member_user", Type::kObject, "", &user},
-                              {"member_group", Type::kObject, "", &group}}};
-  return schema;
+  static const Schema kUser{"UserEntity",
+                            {{"user_id", Type::kInteger}, {"username", Type::kString}}};
+  static const Schema kGroup{"UserGroup",
+                             {{"id", Type::kInteger},
+                              {"group_name", Type::kString},
+                              {"group_type", Type::kInteger},
+                              {"ldap_group_dn", Type::kString}}};
+  static const Schema kSchema{"ProjectMember",
+                              {{"role_id", Type::kInteger},
+                               {"member_user", Type::kObject, "", &kUser},
+                               {"member_group", Type::kObject, "", &kGroup}}};
+  return kSchema;
 }
 
 const Schema& role_schema() {
-  static const Schema schema{
+  static const Schema kSchema{
       "RoleRequest",
       {{"role_id", Type::kInteger,
         "1 administrator, 2 developer, 3 guest, 4 maintainer, 5 limited guest"}}};
-  return schema;
+  return kSchema;
 }
 
 Parameter member_id_parameter() {

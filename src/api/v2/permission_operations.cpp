@@ -12,9 +12,9 @@ namespace roadstead::api::internal {
 namespace {
 
 const Schema& permission_schema() {
-  static const Schema schema{"Permission",
-                             {{"resource", Type::kString}, {"action", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"Permission",
+                              {{"resource", Type::kString}, {"action", Type::kString}}};
+  return kSchema;
 }
 
 struct SystemRow {

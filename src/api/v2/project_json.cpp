@@ -10,31 +10,31 @@ constexpr std::size_t kNameMax = 255;
 constexpr std::string_view kNoTime = "0001-01-01T00:00:00.000Z";
 
 const Schema& metadata_schema() {
-  static const Schema schema{"ProjectMetadata",
-                             {{"public", Type::kString, "true or false"},
-                              {"enable_content_trust", Type::kString},
-                              {"enable_content_trust_cosign", Type::kString},
-                              {"prevent_vul", Type::kString},
-                              {"severity", Type::kString},
-                              {"auto_scan", Type::kString},
-                              {"auto_sbom_generation", Type::kString},
-                              {"reuse_sys_cve_allowlist", Type::kString},
-                              {"retention_id", Type::kString},
-                              {"proxy_speed_kb", Type::kString},
-                              {"max_upstream_conn", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"ProjectMetadata",
+                              {{"public", Type::kString, "true or false"},
+                               {"enable_content_trust", Type::kString},
+                               {"enable_content_trust_cosign", Type::kString},
+                               {"prevent_vul", Type::kString},
+                               {"severity", Type::kString},
+                               {"auto_scan", Type::kString},
+                               {"auto_sbom_generation", Type::kString},
+                               {"reuse_sys_cve_allowlist", Type::kString},
+                               {"retention_id", Type::kString},
+                               {"proxy_speed_kb", Type::kString},
+                               {"max_upstream_conn", Type::kString}}};
+  return kSchema;
 }
 
 const Schema& allowlist_schema() {
-  static const Schema item{"CVEAllowlistItem", {{"cve_id", Type::kString}}};
-  static const Schema schema{"CVEAllowlist",
-                             {{"id", Type::kInteger},
-                              {"project_id", Type::kInteger},
-                              {"expires_at", Type::kInteger},
-                              {"items", Type::kList, "", &item},
-                              {"creation_time", Type::kTime},
-                              {"update_time", Type::kTime}}};
-  return schema;
+  static const Schema kItem{"CVEAllowlistItem", {{"cve_id", Type::kString}}};
+  static const Schema kSchema{"CVEAllowlist",
+                              {{"id", Type::kInteger},
+                               {"project_id", Type::kInteger},
+                               {"expires_at", Type::kInteger},
+                               {"items", Type::kList, "", &kItem},
+                               {"creation_time", Type::kTime},
+                               {"update_time", Type::kTime}}};
+  return kSchema;
 }
 
 void write_allowlist(json::Writer& w, const project::Project& project, bool detail) {
@@ -97,23 +97,23 @@ void write_project(json::Writer& w, const project::Project& project, bool detail
 }
 
 const Schema& project_schema() {
-  static const Schema schema{"Project",
-                             {{"project_id", Type::kInteger},
-                              {"name", Type::kString},
-                              {"owner_id", Type::kInteger},
-                              {"owner_name", Type::kString},
-                              {"current_user_role_id", Type::kInteger},
-                              {"current_user_role_ids", Type::kIntegers},
-                              {"repo_count", Type::kInteger},
-                              {"metadata", Type::kStringMap},
-                              {"cve_allowlist", Type::kObject, "", &allowlist_schema()},
-                              {"creation_time", Type::kTime},
-                              {"update_time", Type::kTime}}};
-  return schema;
+  static const Schema kSchema{"Project",
+                              {{"project_id", Type::kInteger},
+                               {"name", Type::kString},
+                               {"owner_id", Type::kInteger},
+                               {"owner_name", Type::kString},
+                               {"current_user_role_id", Type::kInteger},
+                               {"current_user_role_ids", Type::kIntegers},
+                               {"repo_count", Type::kInteger},
+                               {"metadata", Type::kStringMap},
+                               {"cve_allowlist", Type::kObject, "", &allowlist_schema()},
+                               {"creation_time", Type::kTime},
+                               {"update_time", Type::kTime}}};
+  return kSchema;
 }
 
 const Schema& project_request_schema() {
-  static const Schema schema{
+  static const Schema kSchema{
       "ProjectReq",
       {{"project_name", Type::kString, "[a-z0-9]+([._-][a-z0-9]+)*", nullptr, kNameMax},
        {"public", Type::kBoolean, "Deprecated: metadata.public"},
@@ -121,7 +121,7 @@ const Schema& project_request_schema() {
        {"cve_allowlist", Type::kObject, "", &allowlist_schema()},
        {"storage_limit", Type::kInteger, "Bytes; -1: none. Counts for administrators only"},
        {"registry_id", Type::kInteger}}};
-  return schema;
+  return kSchema;
 }
 
 }  // namespace roadstead::api::internal

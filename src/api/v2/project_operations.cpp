@@ -14,25 +14,25 @@ namespace {
 constexpr std::string_view kPath = "/projects/{project_name_or_id}";
 
 const Schema& summary_schema() {
-  static const Schema storage{"ResourceList", {{"storage", Type::kInteger}}};
-  static const Schema quota{
+  static const Schema kStorage{"ResourceList", {{"storage", Type::kInteger}}};
+  static const Schema kQuota{
       "ProjectSummaryQuota",
-      {{"hard", Type::kObject, "", &storage}, {"used", Type::kObject, "", &storage}}};
-  static const Schema schema{"ProjectSummary",
-                             {{"repo_count", Type::kInteger},
-                              {"project_admin_count", Type::kInteger},
-                              {"maintainer_count", Type::kInteger},
-                              {"developer_count", Type::kInteger},
-                              {"guest_count", Type::kInteger},
-                              {"limited_guest_count", Type::kInteger},
-                              {"quota", Type::kObject, "", &quota}}};
-  return schema;
+      {{"hard", Type::kObject, "", &kStorage}, {"used", Type::kObject, "", &kStorage}}};
+  static const Schema kSchema{"ProjectSummary",
+                              {{"repo_count", Type::kInteger},
+                               {"project_admin_count", Type::kInteger},
+                               {"maintainer_count", Type::kInteger},
+                               {"developer_count", Type::kInteger},
+                               {"guest_count", Type::kInteger},
+                               {"limited_guest_count", Type::kInteger},
+                               {"quota", Type::kObject, "", &kQuota}}};
+  return kSchema;
 }
 
 const Schema& deletable_schema() {
-  static const Schema schema{"ProjectDeletable",
-                             {{"deletable", Type::kBoolean}, {"message", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"ProjectDeletable",
+                              {{"deletable", Type::kBoolean}, {"message", Type::kString}}};
+  return kSchema;
 }
 
 Error no_such_project(std::string_view name) {

@@ -157,6 +157,35 @@ TEST_F(Projects, UpdateMergesMetadata) {
   EXPECT_EQ(rest_.get("/projects/priv/metadatas/", "admin").status, 200);
 }
 
+TEST_F(Projects, MetadataAreSetOneByOne) {
+  const std::string path = "/projects/priv/metadatas";
+  EXPECT_EQ(rest_.put(path + "/public", R"({"public":"TRUE"})", "guest").status, 403);
+  EXPECT_EQ(rest_.put(path + "/public", R"({"public":"TRUE","auto_scan":"x"})", "owner").status,
+            200);
+  EXPECT_EQ(rest_.get(path + "/public", "owner").body, R"({"public":"true"})");
+  EXPECT_EQ(rest_.get("/projects/priv").status, 200) << "public now";
+  EXPECT_EQ(rest_.remove(path + "/public", "owner").status, 200);
+  EXPECT_EQ(rest_.get(path + "/public", "owner").body, "{}");
+  EXPECT_EQ(rest_.get("/projects/priv").status, 401);
+  EXPECT_EQ(rest_.post(path, R"({"severity":"Negligible"})", "owner").status, 200);
+  EXPECT_EQ(rest_.get(path + "/severity", "owner").body, R"({"severity":"none"})");
+  const Answer again = rest_.post(path + "/", R"({"severity":"low"})", "owner");
+  EXPECT_EQ(again.status, 409);
+  EXPECT_EQ(again.error_message(), "metadata severity already exists for project 2");
+  const auto refused = [&](const std::string& body) {
+    return rest_.post(path, body, "owner").error_message();
+  };
+  EXPECT_EQ(refused(R"({"severity":"bogus"})"), "invalid value: bogus");
+  EXPECT_EQ(refused(R"({"auto_scan":"x"})"), "invalid value: x");
+  EXPECT_EQ(refused(R"({"nosuch":"x"})"), "invalid key: nosuch");
+  EXPECT_EQ(refused(R"({"retention_id":"3"})"), "invalid key: retention_id");
+  EXPECT_EQ(refused(R"({"proxy_speed_kb":"x"})"), "invalid value: x");
+  EXPECT_EQ(refused(R"({"max_upstream_conn":"0"})"), "invalid value for max_upstream_conn: 0");
+  EXPECT_EQ(refused("{}"), "only allow one key/value pair");
+  EXPECT_EQ(rest_.post(path, R"({"auto_scan":true})", "owner").status, 422);
+  EXPECT_EQ(rest_.put(path + "/public", "{}", "owner").error_message(), "invalid value: ");
+}
+
 TEST_F(Projects, SummaryShowsWhatTheRoleSees) {
   const std::string owner = rest_.get("/projects/priv/summary", "owner").body;
   EXPECT_NE(owner.find(R"("project_admin_count":1)"), std::string::npos) << owner;

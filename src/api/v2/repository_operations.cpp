@@ -12,16 +12,16 @@ namespace {
 constexpr std::string_view kSingle = "/projects/{project_name}/repositories/{repository_name}";
 
 const Schema& repository_schema() {
-  static const Schema schema{"Repository",
-                             {{"id", Type::kInteger},
-                              {"project_id", Type::kInteger},
-                              {"name", Type::kString, "project/path"},
-                              {"description", Type::kString},
-                              {"artifact_count", Type::kInteger},
-                              {"pull_count", Type::kInteger},
-                              {"creation_time", Type::kTime},
-                              {"update_time", Type::kTime}}};
-  return schema;
+  static const Schema kSchema{"Repository",
+                              {{"id", Type::kInteger},
+                               {"project_id", Type::kInteger},
+                               {"name", Type::kString, "project/path"},
+                               {"description", Type::kString},
+                               {"artifact_count", Type::kInteger},
+                               {"pull_count", Type::kInteger},
+                               {"creation_time", Type::kTime},
+                               {"update_time", Type::kTime}}};
+  return kSchema;
 }
 
 void write_repository(json::Writer& w, const registry::RepositoryRow& row) {

@@ -9,18 +9,18 @@ namespace roadstead::api::internal {
 namespace {
 
 const Schema& health_schema() {
-  static const Schema component{"ComponentHealthStatus",
-                                {{"name", Type::kString},
-                                 {"status", Type::kString, "healthy or unhealthy"},
-                                 {"error", Type::kString}}};
-  static const Schema schema{"OverallHealthStatus",
-                             {{"status", Type::kString, "healthy when every component is"},
-                              {"components", Type::kList, "", &component}}};
-  return schema;
+  static const Schema kComponent{"ComponentHealthStatus",
+                                 {{"name", Type::kString},
+                                  {"status", Type::kString, "healthy or unhealthy"},
+                                  {"error", Type::kString}}};
+  static const Schema kSchema{"OverallHealthStatus",
+                              {{"status", Type::kString, "healthy when every component is"},
+                               {"components", Type::kList, "", &kComponent}}};
+  return kSchema;
 }
 
 const Schema& system_schema() {
-  static const Schema schema{
+  static const Schema kSchema{
       "GeneralInfo",
       {{"auth_mode", Type::kString},
        {"banner_message", Type::kString},
@@ -36,7 +36,7 @@ const Schema& system_schema() {
        {"registry_storage_provider_name", Type::kString},
        {"registry_url", Type::kString},
        {"self_registration", Type::kBoolean}}};
-  return schema;
+  return kSchema;
 }
 
 Result<http::Response> ping(const Call& /*call*/) {

@@ -8,52 +8,52 @@ namespace {
 constexpr std::size_t kNameMax = 255;
 
 const Schema& user_schema() {
-  static const Schema schema{"UserResp",
-                             {{"user_id", Type::kInteger},
-                              {"username", Type::kString},
-                              {"email", Type::kString},
-                              {"realname", Type::kString},
-                              {"comment", Type::kString},
-                              {"sysadmin_flag", Type::kBoolean},
-                              {"admin_role_in_auth", Type::kBoolean},
-                              {"creation_time", Type::kTime},
-                              {"update_time", Type::kTime}}};
-  return schema;
+  static const Schema kSchema{"UserResp",
+                              {{"user_id", Type::kInteger},
+                               {"username", Type::kString},
+                               {"email", Type::kString},
+                               {"realname", Type::kString},
+                               {"comment", Type::kString},
+                               {"sysadmin_flag", Type::kBoolean},
+                               {"admin_role_in_auth", Type::kBoolean},
+                               {"creation_time", Type::kTime},
+                               {"update_time", Type::kTime}}};
+  return kSchema;
 }
 
 const Schema& found_user_schema() {
-  static const Schema schema{"UserSearchRespItem",
-                             {{"user_id", Type::kInteger}, {"username", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"UserSearchRespItem",
+                              {{"user_id", Type::kInteger}, {"username", Type::kString}}};
+  return kSchema;
 }
 
 const Schema& new_user_schema() {
-  static const Schema schema{"UserCreationReq",
-                             {{"username", Type::kString, "", nullptr, kNameMax},
-                              {"email", Type::kString, "", nullptr, kNameMax},
-                              {"realname", Type::kString},
-                              {"password", Type::kString},
-                              {"comment", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"UserCreationReq",
+                              {{"username", Type::kString, "", nullptr, kNameMax},
+                               {"email", Type::kString, "", nullptr, kNameMax},
+                               {"realname", Type::kString},
+                               {"password", Type::kString},
+                               {"comment", Type::kString}}};
+  return kSchema;
 }
 
 const Schema& profile_schema() {
-  static const Schema schema{
+  static const Schema kSchema{
       "UserProfile",
       {{"email", Type::kString}, {"realname", Type::kString}, {"comment", Type::kString}}};
-  return schema;
+  return kSchema;
 }
 
 const Schema& password_schema() {
-  static const Schema schema{"PasswordReq",
-                             {{"old_password", Type::kString, "Of whoever changes their own"},
-                              {"new_password", Type::kString}}};
-  return schema;
+  static const Schema kSchema{"PasswordReq",
+                              {{"old_password", Type::kString, "Of whoever changes their own"},
+                               {"new_password", Type::kString}}};
+  return kSchema;
 }
 
 const Schema& sysadmin_schema() {
-  static const Schema schema{"UserSysAdminFlag", {{"sysadmin_flag", Type::kBoolean}}};
-  return schema;
+  static const Schema kSchema{"UserSysAdminFlag", {{"sysadmin_flag", Type::kBoolean}}};
+  return kSchema;
 }
 
 Parameter user_id_parameter() {
