@@ -32,7 +32,9 @@ std::size_t worker_threads(const Settings& settings) {
   if (settings.worker_threads > 0) {
     return static_cast<std::size_t>(settings.worker_threads);
   }
-  return std::max<std::size_t>(8, std::size_t{4} * std::thread::hardware_concurrency());
+  // Every push waits in its syncs most of the time: fewer threads would leave the group commit
+  // nothing to group.
+  return std::max<std::size_t>(32, std::size_t{16} * std::thread::hardware_concurrency());
 }
 
 Result<crypto::SigningKey> signing_key(const Settings& settings, db::Database& database,

@@ -110,7 +110,7 @@ void RequestObserver::completed(const http::Completed& request) {
                           {"status", request.status},
                           {"bytes_in", request.bytes_in},
                           {"bytes_out", request.bytes_out},
-                          {"ms", seconds * 1000},
+                          {"us", request.duration.count() / 1000},
                           {"agent", request.user_agent},
                           {"aborted", static_cast<int>(request.aborted)}});
 }

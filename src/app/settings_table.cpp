@@ -50,7 +50,7 @@ constexpr std::array kEntries{
     SettingEntry{"limits.io_threads", "ROADSTEAD_LIMITS_IO_THREADS",
                  "network threads; 0: one per core", &Settings::io_threads, 0, 256},
     SettingEntry{"limits.worker_threads", "ROADSTEAD_LIMITS_WORKER_THREADS",
-                 "threads for requests that wait; 0: four per core, at least 8",
+                 "threads for requests that wait; 0: 16 per core, at least 32",
                  &Settings::worker_threads, 0, 4096},
     SettingEntry{"limits.drain_time", "ROADSTEAD_LIMITS_DRAIN_TIME",
                  "how long running requests may go on after SIGTERM", &Settings::drain_time, 0,

@@ -21,9 +21,23 @@ std::tm civil(Time time) {
 std::string format_rfc3339(Time time) {
   const std::tm t = civil(time);
   const auto since_second = time - std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.tm_year + 1900, t.tm_mon + 1,
-                     t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
-                     std::chrono::duration_cast<std::chrono::milliseconds>(since_second).count());
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(since_second).count();
+  // Digit by digit: every log line begins with this.
+  std::string text = "0000-00-00T00:00:00.000Z";
+  const auto put = [&](std::size_t end, std::int64_t value, int digits) {
+    for (; digits > 0; --digits, value /= 10) {
+      text[--end] = static_cast<char>('0' + value % 10);
+    }
+  };
+  put(4, t.tm_year + 1900, 4);
+  put(7, t.tm_mon + 1, 2);
+  put(10, t.tm_mday, 2);
+  put(13, t.tm_hour, 2);
+  put(16, t.tm_min, 2);
+  put(19, t.tm_sec, 2);
+  put(23, milliseconds, 3);
+  return text;
 }
 
 std::string format_http_date(Time time) {
