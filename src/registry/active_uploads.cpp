@@ -16,14 +16,14 @@ bool ActiveUploads::enter(const std::string& id, const std::shared_ptr<ActiveUpl
   std::shared_ptr<ActiveUpload> earlier;
   const bool entered = table_.with([&](Table& table) {
     auto& there = table[id];
-    if (there != nullptr && there->generation >= upload->generation) {
+    if (there != nullptr && there->turn >= upload->turn) {
       return false;
     }
     earlier = std::exchange(there, upload);
     return true;
   });
   if (earlier != nullptr) {
-    // Each request waits only for one of an older generation, so no circle can form.
+    // Each request waits only for one with an earlier turn, so no circle can form.
     supersede(*earlier);
   }
   return entered;

@@ -26,6 +26,9 @@ struct Options {
   /// Uploads are refused while the store has less room than this, so that the database never runs
   /// into a full disk.
   ByteCount free_space_floor = 256_MiB;
+  /// Other processes write to the same database. Each request that writes into an upload then pays
+  /// one commit more, to claim it for all of them. Always so on database servers.
+  bool shared_database = false;
   /// Accept an index whose children are not all here.
   bool sparse_indexes = false;
   /// sys::boot_id(): staged bytes that were not synced are void after another boot.

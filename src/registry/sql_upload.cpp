@@ -128,32 +128,37 @@ Result<UploadRow> read_upload(db::ReadSession& session, const Options& options,
   return std::move(*found);
 }
 
-Result<UploadRow> claim_upload(db::WriteSession& session, const Options& options,
-                               const UploadRow& seen) {
+Result<UploadRow> reload_upload(db::ReadSession& session, const Options& options,
+                                const UploadRow& seen) {
   static const std::string kSql = fmt::format("SELECT {} FROM upload up WHERE up.id = ?", kColumns);
   auto row = TRY(
       session.first(kSql, {seen.id}, [](const db::Row& found) { return upload_from(found, 0); }));
-  const Time now = session.now();
-  if (!row || row->repository != seen.repository || !usable(*row, options, now)) {
+  if (!row || row->repository != seen.repository || !usable(*row, options, session.now())) {
     return upload_unknown(seen.id);
   }
-  row->expires_at = now + options.upload_lifetime;
+  return std::move(*row);
+}
+
+Result<UploadRow> claim_upload(db::WriteSession& session, const Options& options,
+                               const UploadRow& seen) {
+  UploadRow row = TRY(reload_upload(session, options, seen));
+  row.expires_at = session.now() + options.upload_lifetime;
   const std::int64_t changed = TRY(session.execute(
       "UPDATE upload SET generation = ?, expires_at = ? WHERE id = ? AND generation = ?",
-      {row->generation + 1, row->expires_at, row->id, row->generation}));
+      {row.generation + 1, row.expires_at, row.id, row.generation}));
   if (changed == 0) {
     return upload_taken_over();
   }
-  ++row->generation;
-  return std::move(*row);
+  ++row.generation;
+  return row;
 }
 
 Result<void> save_upload(db::WriteSession& session, const Options& options, const UploadRow& row) {
   const std::int64_t changed = TRY(session.execute(
-      "UPDATE upload SET byte_offset = ?, storage_token = ?, boot_id = ?, expires_at = ? "
-      "WHERE id = ? AND generation = ?",
-      {row.offset, row.token, options.boot_id, session.now() + options.upload_lifetime, row.id,
-       row.generation}));
+      "UPDATE upload SET generation = ?, byte_offset = ?, storage_token = ?, boot_id = ?, "
+      "expires_at = ? WHERE id = ? AND generation = ?",
+      {row.generation + 1, row.offset, row.token, options.boot_id,
+       session.now() + options.upload_lifetime, row.id, row.generation}));
   if (changed == 0) {
     return upload_taken_over();
   }

@@ -48,9 +48,10 @@ struct Chunk {
 
 /// Blob uploads: resumable, one writer at a time, across restarts of the process. Thread-safe.
 ///
-/// A request that writes claims the row by compare-and-set of its generation, after it made any
-/// earlier writer of this process let go; whoever holds an older generation can neither checkpoint
-/// nor commit. So bytes of two requests never mix.
+/// A request that writes first makes any earlier writer of this process let go; where other
+/// processes share the database, it also claims the row by compare-and-set of its generation.
+/// Checkpoint and commit count only while the generation is the one they began with. So bytes of
+/// two requests never mix.
 class Uploads {
  public:
   /// The collaborators outlive it and all its sessions.

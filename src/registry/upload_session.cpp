@@ -25,7 +25,7 @@ class Session final : public UploadSession {
 
   [[nodiscard]] const std::string& id() const { return target_.row.id; }
   /// With active_->mutex held.
-  Result<void> open_writer(std::optional<std::uint64_t> length);
+  Result<void> open_writer(const Chunk& chunk);
 
  private:
   Result<void> touch();
@@ -43,9 +43,18 @@ class Session final : public UploadSession {
   std::chrono::steady_clock::time_point touched_ = std::chrono::steady_clock::now();
 };
 
-Result<void> Session::open_writer(std::optional<std::uint64_t> length) {
+Result<void> Session::open_writer(const Chunk& chunk) {
+  if (target_.has_row && !state_.shared()) {
+    // An earlier request may have ended since the row was read. From now on none can: this one is
+    // in the table, and no other process writes here.
+    const auto reload = [&](db::ReadSession& session) {
+      return reload_upload(session, state_.options, target_.row);
+    };
+    target_.row = TRY(state_.database.read(reload));
+  }
+  TRY(check_order(chunk, target_.row));
   if (const auto algorithm = algorithm_of_new(target_.row.token)) {
-    active_->writer = TRY(state_.store.begin(*algorithm, length.value_or(0)));
+    active_->writer = TRY(state_.store.begin(*algorithm, chunk.length.value_or(0)));
     return {};
   }
   auto resumed = state_.store.resume(target_.row.token);
@@ -181,10 +190,20 @@ void Session::forget_published(const model::Digest& digest, const storage::Locat
 
 }  // namespace
 
+Result<void> check_order(const Chunk& chunk, const UploadRow& row) {
+  if (!chunk.first || *chunk.first == row.offset) {
+    return {};
+  }
+  return Error{Code::kRange, Subject::kUpload, "the chunk does not begin where the upload ends",
+               std::to_string(row.offset)};
+}
+
 Result<std::unique_ptr<UploadSession>> open_session(Uploads::State& state, SessionTarget target,
-                                                    std::optional<std::uint64_t> length) {
-  auto active = std::make_shared<ActiveUpload>(target.row.generation, target.row.project);
-  active->reserved = length.value_or(0);
+                                                    const Chunk& chunk) {
+  // The generation orders the requests of all processes, a counter those of this one.
+  const std::int64_t turn = state.shared() ? target.row.generation : ++state.turns;
+  auto active = std::make_shared<ActiveUpload>(turn, target.row.project);
+  active->reserved = chunk.length.value_or(0);
   auto session = std::make_unique<Session>(state, std::move(target), active);
   const std::string id = session->id();
   // Locked before anybody can see it, so that a still later request waits until the writer is open
@@ -193,7 +212,7 @@ Result<std::unique_ptr<UploadSession>> open_session(Uploads::State& state, Sessi
   if (!state.active.enter(id, active)) {
     return upload_taken_over();
   }
-  TRY(session->open_writer(length));
+  TRY(session->open_writer(chunk));
   return std::unique_ptr<UploadSession>(std::move(session));
 }
 

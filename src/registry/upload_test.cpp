@@ -115,7 +115,19 @@ TEST_F(UploadTest, AnAbortedRequestLeavesTheUploadAsItWas) {
   EXPECT_TRUE(session->commit(model::Digest::of("abcdef")));
 }
 
-TEST_F(UploadTest, ALaterRequestTakesTheUploadOver) {
+/// With the database to itself, and with other processes at the same rows.
+class SharedUploadTest : public UploadTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  SharedUploadTest() {
+    bench.options.shared_database = GetParam();
+    bench.uploads =
+        std::make_unique<Uploads>(bench.database.get(), *bench.store, bench.locks, bench.options);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Alone, SharedUploadTest, ::testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(Shared, SharedUploadTest, ::testing::Values(true));
+
+TEST_P(SharedUploadTest, ALaterRequestTakesTheUploadOver) {
   const std::string id = start();
   const auto earlier = open(id);
   ASSERT_TRUE(earlier->write(bytes_of("AAAA")));
@@ -128,7 +140,7 @@ TEST_F(UploadTest, ALaterRequestTakesTheUploadOver) {
   EXPECT_TRUE(later->commit(model::Digest::of("bbbb")));
 }
 
-TEST_F(UploadTest, TwoWritersNeverMixBytes) {
+TEST_P(SharedUploadTest, TwoWritersNeverMixBytes) {
   // Two clients write the same upload at once, again and again; whatever is published is one's own.
   for (int round = 0; round < 20; ++round) {
     const std::string id = start();
@@ -161,6 +173,30 @@ TEST_F(UploadTest, TwoWritersNeverMixBytes) {
     EXPECT_LE(bench.number("SELECT COUNT(*) FROM blob"), 2);
   }
   EXPECT_EQ(bench.uploads->running(), 0U);
+}
+
+TEST_P(SharedUploadTest, ARequestGoesOnWhereTheOneBeforeEnded) {
+  const std::string id = start();
+  for (const std::string_view piece : {"abc", "def", "ghi"}) {
+    const auto session = open(id);
+    ASSERT_TRUE(session->write(bytes_of(piece)));
+    ASSERT_TRUE(session->checkpoint());
+  }
+  EXPECT_TRUE(open(id)->commit(model::Digest::of("abcdefghi")));
+}
+
+TEST_F(UploadTest, AnotherProcessTakesTheUploadOver) {
+  bench.options.shared_database = true;
+  Uploads one(bench.database.get(), *bench.store, bench.locks, bench.options);
+  Uploads other(bench.database.get(), *bench.store, bench.locks, bench.options);
+  const std::string id =
+      one.start(RegistryBench::push(who), repo, model::Algorithm::kSha256).value().id;
+  const auto earlier = one.open(RegistryBench::push(who), repo, id, {}).value();
+  ASSERT_TRUE(earlier->write(bytes_of("AAAA")));
+  const auto later = other.open(RegistryBench::push(who), repo, id, {}).value();
+  ASSERT_TRUE(later->write(bytes_of("bbbb")));
+  EXPECT_EQ(earlier->checkpoint().error().code, Code::kConflict);
+  EXPECT_TRUE(later->commit(model::Digest::of("bbbb")));
 }
 
 TEST_F(UploadTest, GoesOnAfterARestart) {

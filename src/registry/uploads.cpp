@@ -13,20 +13,11 @@ namespace {
 
 constexpr std::size_t kStaleMax = 1000;
 
-Error out_of_order(std::uint64_t offset) {
-  return Error{Code::kRange, Subject::kUpload, "the chunk does not begin where the upload ends",
-               std::to_string(offset)};
-}
-
-bool in_order(const Chunk& chunk, const UploadRow& row) {
-  return !chunk.first || *chunk.first == row.offset;
-}
-
 }  // namespace
 
 Uploads::Uploads(db::Database& database, storage::BlobStore& store, storage::DigestLocks& locks,
                  Options options)
-    : state_(new State{database, store, locks, std::move(options), {}}) {}
+    : state_(std::make_unique<State>(database, store, locks, std::move(options))) {}
 
 Uploads::~Uploads() = default;
 
@@ -115,17 +106,15 @@ Result<std::unique_ptr<UploadSession>> Uploads::open(const Caller& caller,
     return internal::read_upload(session, state_->options, caller, repository, id);
   }));
   // A chunk out of order must not disturb a request that is writing.
-  if (!in_order(chunk, seen)) {
-    return out_of_order(seen.offset);
-  }
+  TRY(internal::check_order(chunk, seen));
   TRY(state_->check_room(seen.project, chunk.length.value_or(0)));
+  if (!state_->shared()) {
+    return internal::open_session(*state_, {seen, true, repository}, chunk);
+  }
   UploadRow row = TRY(state_->database.write([&](db::WriteSession& session) {
     return internal::claim_upload(session, state_->options, seen);
   }));
-  if (!in_order(chunk, row)) {
-    return out_of_order(row.offset);
-  }
-  return internal::open_session(*state_, {std::move(row), true, repository}, chunk.length);
+  return internal::open_session(*state_, {std::move(row), true, repository}, chunk);
 }
 
 Result<std::unique_ptr<UploadSession>> Uploads::open_single(const Caller& caller,
@@ -140,7 +129,8 @@ Result<std::unique_ptr<UploadSession>> Uploads::open_single(const Caller& caller
   row.project = place.project;
   row.generation = 1;
   row.token = internal::new_upload_token(algorithm);
-  return internal::open_session(*state_, {std::move(row), false, repository}, length);
+  return internal::open_session(*state_, {std::move(row), false, repository},
+                                {std::nullopt, length});
 }
 
 Result<UploadStatus> Uploads::status(const Caller& caller, const model::RepositoryName& repository,

@@ -17,10 +17,11 @@ namespace roadstead::registry::internal {
 /// A request of this process that writes into an upload now. Owned by the request's session and,
 /// so that a later request can stop it, by the table below.
 struct ActiveUpload {
-  ActiveUpload(std::int64_t own_generation, ProjectId own_project)
-      : generation(own_generation), project(own_project) {}
+  ActiveUpload(std::int64_t own_turn, ProjectId own_project)
+      : turn(own_turn), project(own_project) {}
 
-  const std::int64_t generation;
+  /// Grows with every request of the same upload: the later one has it.
+  const std::int64_t turn;
   const ProjectId project;
   /// Bytes beyond the row's offset that this request has written or announced, whichever is more.
   std::atomic<std::uint64_t> reserved{0};

@@ -40,6 +40,9 @@ Result<UploadRow> read_upload(db::ReadSession& session, const Options& options,
                               const Caller& caller, const model::RepositoryName& repository,
                               std::string_view id);
 
+/// The row as it is now. Errors: kNotFound + kUpload.
+Result<UploadRow> reload_upload(db::ReadSession& session, const Options& options,
+                                const UploadRow& seen);
 /// Compare-and-set of the generation; the row afterwards. Errors: kNotFound + kUpload when it is
 /// gone, kConflict + kUpload when another request was faster.
 Result<UploadRow> claim_upload(db::WriteSession& session, const Options& options,

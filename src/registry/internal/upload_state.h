@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,12 +13,24 @@ namespace roadstead::registry {
 
 /// What all sessions share.
 struct Uploads::State {
+  State(db::Database& uploads_database, storage::BlobStore& blob_store,
+        storage::DigestLocks& digest_locks, Options own_options)
+      : database(uploads_database),
+        store(blob_store),
+        locks(digest_locks),
+        options(std::move(own_options)) {}
+
   db::Database& database;
   storage::BlobStore& store;
   storage::DigestLocks& locks;
   const Options options;
   internal::ActiveUploads active;
+  std::atomic<std::int64_t> turns{0};
 
+  /// Whether other processes may write into the same uploads.
+  [[nodiscard]] bool shared() const {
+    return options.shared_database || !database.reads_are_local();
+  }
   /// Errors: kUnavailable + kStorage below the floor, kDenied + kQuota when what the project uses,
   /// has staged and is writing would be over its limit.
   Result<void> check_room(ProjectId project, std::uint64_t incoming);
@@ -33,9 +46,13 @@ struct SessionTarget {
   model::RepositoryName repository;
 };
 
-/// Enters the table, waits until an earlier request has stopped, then opens the writer.
+/// Errors: kRange + kUpload when the chunk does not begin where the upload ends.
+Result<void> check_order(const Chunk& chunk, const UploadRow& row);
+
+/// Enters the table, waits until an earlier request has stopped, then opens the writer where the
+/// upload stands.
 Result<std::unique_ptr<UploadSession>> open_session(Uploads::State& state, SessionTarget target,
-                                                    std::optional<std::uint64_t> length);
+                                                    const Chunk& chunk);
 
 }  // namespace internal
 }  // namespace roadstead::registry
