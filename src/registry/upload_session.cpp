@@ -10,6 +10,9 @@ namespace {
 /// How much a request may write before room and quota are looked at again.
 constexpr std::uint64_t kCheckEvery = std::uint64_t{64} << 20U;
 
+/// Loss of power voids the staged bytes, so the rows that only tell of them need no sync.
+constexpr auto kVoid = db::Durability::kProcessDeath;
+
 class Session final : public UploadSession {
  public:
   Session(Uploads::State& state, SessionTarget target, std::shared_ptr<ActiveUpload> active)
@@ -64,7 +67,7 @@ Result<void> Session::open_writer(const Chunk& chunk) {
     }
     // The staged bytes are gone: nothing can be added to this upload any more.
     TRY(state_.database.write(
-        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }));
+        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }, kVoid));
     return upload_unknown(target_.row.id);
   }
   active_->writer = std::move(*resumed);
@@ -98,9 +101,9 @@ Result<void> Session::touch() {
     return {};
   }
   touched_ = now;
-  return state_.database.write([&](db::WriteSession& session) {
-    return touch_upload(session, state_.options, target_.row);
-  });
+  return state_.database.write(
+      [&](db::WriteSession& session) { return touch_upload(session, state_.options, target_.row); },
+      kVoid);
 }
 
 Result<UploadStatus> Session::checkpoint() {
@@ -113,7 +116,7 @@ Result<UploadStatus> Session::checkpoint() {
   row.token = TRY(active_->writer->checkpoint());
   row.offset = active_->writer->offset();
   TRY(state_.database.write(
-      [&](db::WriteSession& session) { return save_upload(session, state_.options, row); }));
+      [&](db::WriteSession& session) { return save_upload(session, state_.options, row); }, kVoid));
   target_.row = std::move(row);
   active_->writer.reset();
   active_->reserved.store(0, std::memory_order_relaxed);
@@ -136,7 +139,7 @@ Result<void> Session::commit(const model::Digest& expected) {
     }
     return published.error();
   }
-  const storage::Location location = *published;
+  const storage::Location& location = *published;
   active_->writer.reset();
   const Result<void> recorded = state_.database.write(
       [&](db::WriteSession& session) { return record(session, expected, location); });
@@ -150,7 +153,7 @@ Result<void> Session::commit(const model::Digest& expected) {
 Result<void> Session::discard() {
   if (target_.has_row) {
     TRY(state_.database.write(
-        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }));
+        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }, kVoid));
   }
   static_cast<void>(active_->writer->discard());  // Otherwise reap() finds it.
   active_->writer.reset();
@@ -184,7 +187,7 @@ void Session::forget_published(const model::Digest& digest, const storage::Locat
   }
   if (target_.has_row) {
     static_cast<void>(state_.database.write(
-        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }));
+        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }, kVoid));
   }
 }
 

@@ -12,6 +12,8 @@ using internal::UploadRow;
 namespace {
 
 constexpr std::size_t kStaleMax = 1000;
+/// Loss of power voids the staged bytes, so the rows that only tell of them need no sync.
+constexpr auto kVoid = db::Durability::kProcessDeath;
 
 }  // namespace
 
@@ -61,7 +63,7 @@ Result<UploadStatus> Uploads::start(const Caller& caller, const model::Repositor
     evicted = TRY(internal::insert_upload(session, state_->options, upload, running));
     return {};
   };
-  TRY(state_->database.write(insert));
+  TRY(state_->database.write(insert, kVoid));
   for (const std::string& token : evicted) {
     if (!internal::algorithm_of_new(token)) {
       static_cast<void>(state_->store.discard(token));  // Otherwise reap() finds it.
@@ -111,9 +113,11 @@ Result<std::unique_ptr<UploadSession>> Uploads::open(const Caller& caller,
   if (!state_->shared()) {
     return internal::open_session(*state_, {seen, true, repository}, chunk);
   }
-  UploadRow row = TRY(state_->database.write([&](db::WriteSession& session) {
-    return internal::claim_upload(session, state_->options, seen);
-  }));
+  UploadRow row = TRY(state_->database.write(
+      [&](db::WriteSession& session) {
+        return internal::claim_upload(session, state_->options, seen);
+      },
+      kVoid));
   return internal::open_session(*state_, {std::move(row), true, repository}, chunk);
 }
 
@@ -153,7 +157,7 @@ Result<void> Uploads::cancel(const Caller& caller, const model::RepositoryName& 
     token = row.token;
     return internal::finish_upload(session, row);
   };
-  TRY(state_->database.write(end));
+  TRY(state_->database.write(end, kVoid));
   state_->active.stop(seen.id);
   if (!internal::algorithm_of_new(token)) {
     static_cast<void>(state_->store.discard(token));  // Otherwise reap() finds it.
