@@ -39,13 +39,14 @@ class [[nodiscard]] Result {
     CHECK(has_value());
     return *std::get_if<0>(&state_);
   }
-  T&& value() && {
+  /// By value, not as a reference: `for (auto& x : f().value())` must not outlive its Result.
+  T value() && {
     CHECK(has_value());
     return std::move(*std::get_if<0>(&state_));
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
