@@ -69,6 +69,7 @@ void drain(Node& node, Signals& signals, std::chrono::milliseconds limit,
 
 Result<void> serve(const Settings& settings, const LoadSettings& reload,
                    const std::function<void(std::string_view)>& print) {
+  sys::bound_heap();
   Signals signals;
   sys::raise_descriptor_limit();
   const SystemClock clock;

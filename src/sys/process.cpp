@@ -14,6 +14,8 @@
 #include <optional>
 #include <string>
 
+#include <malloc.h>
+
 #include "base/check.h"
 #include "base/text.h"
 #include "sys/file.h"
@@ -144,6 +146,17 @@ ProcessUsage process_usage() {
         stat_field(*stat, 24) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   }
   return usage;
+}
+
+void bound_heap() {
+  // The C library gives nearly every thread an arena of its own and raises the size above which
+  // memory is returned with every large buffer: after a mixed load that kept 122 MB where 25 MB are
+  // in use.
+  constexpr int kArenas = 4;
+  constexpr int kReturnAbove = 1 << 20;
+  mallopt(M_ARENA_MAX, kArenas);
+  mallopt(M_MMAP_THRESHOLD, kReturnAbove);
+  mallopt(M_TRIM_THRESHOLD, kReturnAbove);
 }
 
 void raise_descriptor_limit() {

@@ -32,6 +32,10 @@ struct ProcessUsage {
 };
 ProcessUsage process_usage();
 
+/// Keeps the heap of a process with many threads small: few arenas, and freed memory goes back to
+/// the kernel. Call it before the first thread.
+void bound_heap();
+
 /// Raises the soft limit of open descriptors to the hard one.
 void raise_descriptor_limit();
 
