@@ -22,13 +22,13 @@ struct RouteHandles {
 
 /// Endpoint names are literals that live as long as the program, so their address identifies them.
 struct RouteKey {
-  const char* endpoint = nullptr;
+  const void* endpoint = nullptr;
   int status = 0;
   bool operator==(const RouteKey&) const = default;
 };
 struct RouteKeyHash {
   std::size_t operator()(const RouteKey& key) const {
-    return std::hash<const char*>{}(key.endpoint) ^
+    return std::hash<const void*>{}(key.endpoint) ^
            (static_cast<std::size_t>(key.status) * 0x9E3779B97F4A7C15ULL);
   }
 };
@@ -47,7 +47,8 @@ struct RequestObserver::State {
             registry.counter("roadstead_http_aborted_total", "Requests whose client went away")) {}
 
   RouteHandles handles_of(std::string_view endpoint, int status) {
-    const RouteKey key{endpoint.data(), status};
+    const void* const address = endpoint.data();
+    const RouteKey key{address, status};
     {
       const std::shared_lock lock(mutex);
       if (const auto found = routes.find(key); found != routes.end()) {

@@ -5,7 +5,7 @@
 namespace roadstead::app {
 namespace {
 
-constexpr std::int64_t kDay = 24 * 60 * 60;
+constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kNoBound = INT64_MAX;
 
 constexpr std::array kEntries{

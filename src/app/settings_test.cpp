@@ -10,9 +10,10 @@ namespace roadstead::app {
 namespace {
 
 class SettingsTest : public ::testing::Test {
- protected:
+ public:
   ~SettingsTest() override { std::filesystem::remove(path_); }
 
+ protected:
   SettingSources from_file(const std::string& text) {
     std::ofstream(path_) << text;
     sources_.file = path_;

@@ -99,7 +99,7 @@ TEST_F(Throttle, AClockThatIsSetBackHoldsNobodyUpForLonger) {
 }
 
 TEST(LoginThrottle, ForgetsTheOldestWhenItIsFull) {
-  FakeClock clock(from_micros(0));
+  const FakeClock clock(from_micros(0));
   LoginThrottle::Options options;
   options.entries_max = 10;
   options.address.burst = 1'000;

@@ -12,8 +12,8 @@ namespace roadstead::auth {
 namespace {
 
 const std::string& key_pem() {
-  static const std::string pem = crypto::SigningKey::generate(2048).value().to_pem();
-  return pem;
+  static const std::string kPem = crypto::SigningKey::generate(2048).value().to_pem();
+  return kPem;
 }
 
 crypto::SigningKey key() {
@@ -134,7 +134,7 @@ TEST_F(Tokens, Expire) {
 }
 
 TEST_F(Tokens, OfAnotherKeyAreRefused) {
-  TokenService other(clock_, crypto::SigningKey::generate(2048).value(), {});
+  const TokenService other(clock_, crypto::SigningKey::generate(2048).value(), {});
   EXPECT_FALSE(tokens_.verify(other.issue(alice(), {}).token));
 }
 

@@ -25,7 +25,7 @@ constexpr std::string_view kOurForm = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 // A damaged row must not make a login cost minutes or gigabytes.
 constexpr std::size_t kStoredSizeMax = 1024;
-constexpr std::uint64_t kMemoryKiBMax = 256 * 1024;
+constexpr std::uint64_t kMemoryKiBMax = 262'144;
 constexpr std::uint64_t kPassesMax = 16;
 constexpr std::uint64_t kLanesMax = 4;
 constexpr std::uint64_t kRoundsMax = 2'000'000;

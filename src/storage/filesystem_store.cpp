@@ -37,7 +37,7 @@ class FileReader final : public BlobReader {
   std::uint64_t size_;
 };
 
-Error absent_or(Error error, const Location& location) {
+Error absent_or(const Error& error, const Location& location) {
   return error.code == Code::kNotFound ? blob_unknown(location) : error;
 }
 

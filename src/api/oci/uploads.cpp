@@ -61,7 +61,7 @@ Result<registry::Chunk> chunk_of(const http::Request& request) {
     return Error{Code::kInvalid, Subject::kSize, "Content-Range and Content-Length do not agree",
                  std::string(*range)};
   }
-  chunk.first = *first;
+  chunk.first = first;
   return chunk;
 }
 

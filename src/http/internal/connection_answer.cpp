@@ -194,8 +194,6 @@ Connection::Step Connection::on_job(Job job) {
       return Step::kAgain;
     case Job::kHandle:
     case Job::kWhole:
-      return exchange.job_failed ? refuse(500, "internal server error")
-                                 : respond(std::move(*exchange.job_response));
     case Job::kFinish:
       return exchange.job_failed ? refuse(500, "internal server error")
                                  : respond(std::move(*exchange.job_response));

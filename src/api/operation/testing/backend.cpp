@@ -11,8 +11,8 @@ namespace {
 
 /// Making a key takes longer than most tests.
 crypto::SigningKey shared_key() {
-  static const std::string pem = crypto::SigningKey::generate(2048).value().to_pem();
-  return crypto::SigningKey::from_pem(pem).value();
+  static const std::string kPem = crypto::SigningKey::generate(2048).value().to_pem();
+  return crypto::SigningKey::from_pem(kPem).value();
 }
 
 std::string authorization_of(const std::string& as) {
