@@ -124,12 +124,13 @@ model::Digest RegistryBench::put_blob(const std::string& name, std::string_view 
   return try_blob(person(admin), name, content, algorithm).value();
 }
 
-Result<PushedManifest> RegistryBench::try_manifest(const std::string& name, const std::string& tag_,
+Result<PushedManifest> RegistryBench::try_manifest(const std::string& name,
+                                                   const std::string& tag_name,
                                                    std::string_view bytes,
-                                                   std::vector<std::string> more) {
+                                                   const std::vector<std::string>& more) {
   const auto where = repository(name);
-  const model::Reference reference =
-      tag_.empty() ? model::Reference(model::Digest::of(bytes)) : model::Reference(tag(tag_));
+  const model::Reference reference = tag_name.empty() ? model::Reference(model::Digest::of(bytes))
+                                                      : model::Reference(tag(tag_name));
   std::vector<model::Tag> tags;
   for (const std::string& text : more) {
     tags.push_back(tag(text));
@@ -139,18 +140,18 @@ Result<PushedManifest> RegistryBench::try_manifest(const std::string& name, cons
                                 {where, reference, {}, bytes, std::move(tags)});
 }
 
-model::Digest RegistryBench::put_manifest(const std::string& name, const std::string& tag_,
+model::Digest RegistryBench::put_manifest(const std::string& name, const std::string& tag_name,
                                           std::string_view bytes) {
-  return digest(try_manifest(name, tag_, bytes).value().digest);
+  return digest(try_manifest(name, tag_name, bytes).value().digest);
 }
 
-model::Digest RegistryBench::put_image(const std::string& name, const std::string& tag_,
+model::Digest RegistryBench::put_image(const std::string& name, const std::string& tag_name,
                                        const std::string& seed) {
   const std::string config = R"({"architecture":"amd64","os":"linux","author":")" + seed + "\"}";
   const std::string layer = "layer of " + seed;
   put_blob(name, config);
   put_blob(name, layer);
-  return put_manifest(name, tag_, image_json(config_part(config), {layer_part(layer)}));
+  return put_manifest(name, tag_name, image_json(config_part(config), {layer_part(layer)}));
 }
 
 std::int64_t RegistryBench::number(std::string_view sql, std::initializer_list<db::Param> params) {

@@ -44,7 +44,8 @@ class RegistryBench {
                                  model::Algorithm algorithm = model::Algorithm::kSha256);
   /// Pushes manifest bytes as `admin` under a tag, or under their digest when `tag` is empty.
   Result<PushedManifest> try_manifest(const std::string& repository, const std::string& tag,
-                                      std::string_view bytes, std::vector<std::string> more = {});
+                                      std::string_view bytes,
+                                      const std::vector<std::string>& more = {});
   model::Digest put_manifest(const std::string& repository, const std::string& tag,
                              std::string_view bytes);
   /// Uploads a config and one layer made from `seed`, then their manifest.
