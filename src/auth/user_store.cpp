@@ -176,12 +176,4 @@ Result<bool> ensure_administrator(db::Database& database, std::string_view passw
   });
 }
 
-Result<void> reset_administrator_password(db::Database& database, std::string_view password) {
-  TRY(check_password(password));
-  const std::string hash = crypto::hash_password(password);
-  return change(database, kAdministrator, [&](db::WriteSession& session) {
-    return internal::update_password(session, kAdministrator, hash);
-  });
-}
-
 }  // namespace roadstead::auth

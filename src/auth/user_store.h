@@ -52,7 +52,5 @@ class UserStore {
 /// Creates the first administrator "admin" with this password, unless there is one; true when it
 /// was created. Errors: kInvalid + kUser when the password is too weak.
 Result<bool> ensure_administrator(db::Database& database, std::string_view password);
-/// Gives the first administrator a new password (the command line's reset).
-Result<void> reset_administrator_password(db::Database& database, std::string_view password);
 
 }  // namespace roadstead::auth

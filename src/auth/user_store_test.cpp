@@ -132,9 +132,9 @@ TEST_F(Users, ANewPasswordEndsTheOldOne) {
 }
 
 TEST_F(Users, TheAdministratorsPasswordCanBeReset) {
-  ASSERT_TRUE(reset_administrator_password(*database_, "Reset12345"));
+  ASSERT_TRUE(users_.set_password(kAdministrator, "Reset12345"));
   EXPECT_TRUE(users_.change_password(kAdministrator, "Reset12345", "Changed12345"));
-  EXPECT_FALSE(reset_administrator_password(*database_, "weak"));
+  EXPECT_FALSE(users_.set_password(kAdministrator, "weak"));
 }
 
 TEST_F(Users, LookupsUseIndexes) {
