@@ -5,23 +5,20 @@
 #include <algorithm>
 #include <utility>
 
-#include "http/internal/characters.h"
 #include "http/internal/loop.h"
+#include "http/internal/serving.h"
 
 namespace roadstead::http {
 namespace {
 
-constexpr std::size_t kRequestIdMax = 128;
 constexpr std::chrono::milliseconds kLastRequestTime{1000};  // While draining.
-
-bool is_request_id(std::string_view id) {
-  return !id.empty() && id.size() <= kRequestIdMax && all_in(id, kIdCharacter);
-}
 
 }  // namespace
 
 Connection::Connection(Loop& loop, int fd, std::unique_ptr<TlsSession> tls, Peer peer)
-    : loop_(loop), peer_(std::move(peer)), state_(peer_.tls ? State::kHandshake : State::kHead) {
+    : Link(std::move(peer)),
+      loop_(loop),
+      state_(this->peer().tls ? State::kHandshake : State::kHead) {
   transport_.emplace(fd, std::move(tls));
   set_timer(Timer::kHead, loop_.limits().header_time);
 }
@@ -100,9 +97,9 @@ void Connection::end() {
     return;  // on_job_done() comes back here.
   }
   if (exchange_) {
-    dispose();
+    dispose(loop_, *exchange_);
     if (exchange_->head_read) {
-      report(true);
+      report(loop_, *exchange_, true);
     }
     exchange_->next_request();
     loop_.give_back(std::move(exchange_));
@@ -202,7 +199,7 @@ Connection::Step Connection::advance_head() {
       return Step::kWait;
     }
     exchange_ = loop_.take_exchange();
-    exchange_->connection = this;
+    exchange_->owner = this;
   }
   Exchange& exchange = *exchange_;
   const HeadLimits limits{loop_.limits().header_bytes_max, loop_.limits().header_fields_max};
@@ -243,47 +240,9 @@ Connection::Step Connection::wait_for_head() {
   return Step::kWait;
 }
 
-/// Fills the request from what the parser found. After a refusal parts of it are empty.
 void Connection::describe_request() {
-  Exchange& exchange = *exchange_;
-  const Head& head = exchange.head;
   timer_ = Timer::kNone;
-  exchange.head_read = true;
-  exchange.started = loop_.now();
-  Request& request = exchange.request;
-  request.method = head.method;
-  request.method_name = head.method_name;
-  request.target = head.target;
-  request.path = head.path;
-  request.query = head.query;
-  request.headers = exchange.fields;
-  request.content_length = head.content_length;
-  request.has_body = head.chunked || head.content_length.value_or(0) > 0;
-  Origin origin{peer_.address, peer_.tls ? "https" : "http", head.host};
-  if (peer_.trusted) {
-    origin = loop_.shared().proxies.resolve(request, origin);
-  }
-  request.client_address = origin.client_address;
-  request.scheme = origin.scheme;
-  request.host = origin.host;
-  Context& context = exchange.context;
-  context.request_id = is_request_id(head.request_id) ? head.request_id
-                                                      : loop_.new_request_id(exchange.generated_id);
-  context.deadline = exchange.started + loop_.limits().request_time;
-  context.logger = loop_.shared().logger.with_request(context.request_id);
-}
-
-/// Behind a trusted proxy a connection belongs to nobody: there the requests are counted.
-bool Connection::count_request() {
-  if (loop_.limits().connections_per_address_max == 0 || !peer_.trusted) {
-    return true;
-  }
-  std::string address(exchange_->request.client_address);
-  if (!loop_.shared().enter(address)) {
-    return false;
-  }
-  exchange_->counted_address = std::move(address);
-  return true;
+  http::describe_request(loop_, *exchange_, peer());
 }
 
 Connection::Step Connection::begin_request() {
@@ -292,7 +251,7 @@ Connection::Step Connection::begin_request() {
   exchange.consumed = exchange.parser.size();
   exchange.body_complete = !exchange.request.has_body;
   exchange.body_left = exchange.head.content_length.value_or(0);
-  if (!count_request()) {
+  if (!count_request(loop_, exchange, peer())) {
     return refuse(503, "too many connections of this address");
   }
   exchange.endpoint =
@@ -336,25 +295,17 @@ Connection::Step Connection::dispatch() {
 }
 
 Connection::Step Connection::submit(Job job) {
-  Exchange& exchange = *exchange_;
-  exchange.job = job;
-  exchange.context.deadline = loop_.now() + loop_.limits().request_time;
-  job_running_ = loop_.shared().workers.try_submit([work = &exchange] { run_job(*work); });
+  job_running_ = submit_job(loop_, *exchange_, job);
   if (!job_running_) {
-    exchange.job = Job::kNone;
     return refuse(503, "server is busy");
   }
   state_ = State::kJob;
   return Step::kWait;
 }
 
-/// More work for a request that the pool has admitted before.
 void Connection::resume(Job job) {
-  Exchange& exchange = *exchange_;
-  exchange.job = job;
-  exchange.context.deadline = loop_.now() + loop_.limits().request_time;
   job_running_ = true;
-  loop_.shared().workers.submit_continuation([work = &exchange] { run_job(*work); });
+  resume_job(loop_, *exchange_, job);
 }
 
 }  // namespace roadstead::http

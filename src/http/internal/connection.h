@@ -7,44 +7,27 @@
 #include <string>
 
 #include "http/internal/exchange.h"
-#include "http/internal/timer_wheel.h"
+#include "http/internal/link.h"
 #include "http/internal/transport.h"
 
 namespace roadstead::http {
 
 class Loop;
 
-struct Peer {
-  std::string address;
-  bool tls = false;
-  bool trusted = false;  ///< A proxy whose X-Forwarded-* count.
-  bool counted = false;  ///< Holds a place among the connections of its address.
-};
-
-/// One accepted socket: a state machine driven by readiness, timers and finished jobs. It holds an
-/// Exchange only while a request is under way. Lives on its loop's thread; Loop::destroy() ends it.
-/// When the peer goes away while a job runs, the socket is closed at once and the object waits for
-/// the job.
-class Connection : public TimerNode {
+/// A socket that speaks HTTP/1.1: a state machine driven by readiness, timers and finished jobs. It
+/// holds an Exchange only while a request is under way. Lives on its loop's thread; Loop::destroy()
+/// ends it. When the peer goes away while a job runs, the socket is closed at once and the object
+/// waits for the job.
+class Connection final : public Link, private JobOwner {
  public:
   Connection(Loop& loop, int fd, std::unique_ptr<TlsSession> tls, Peer peer);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  ~Connection() override;
 
-  // Each of these may end with the destruction of the connection.
-  void on_event(std::uint32_t events);
-  void on_timer();
-  void on_job_done();
-  void on_ready() { pump(); }
-  void close_if_idle();  ///< For drain: closes when no request is under way.
-  void abandon();        ///< Closes whatever is under way.
-
-  [[nodiscard]] bool counted_by_address() const { return peer_.counted; }
-  [[nodiscard]] const std::string& peer_address() const { return peer_.address; }
-
-  std::size_t index = 0;  ///< Place in the loop's list.
-  bool in_ready_list = false;
+  void on_event(std::uint32_t events) override;
+  void on_timer() override;
+  void on_ready() override { pump(); }
+  void close_if_idle() override;
+  void abandon() override;
 
  private:
   enum class State : std::uint8_t {
@@ -62,6 +45,7 @@ class Connection : public TimerNode {
   enum class Step { kAgain, kWait, kYield, kGone };
   enum class Timer : std::uint8_t { kNone, kIdle, kHead, kRate, kLinger };
 
+  void on_job_done() override;
   void pump();
   Step advance();
   void end();  ///< Reports an unfinished request, closes, and destroys when no job runs.
@@ -72,7 +56,6 @@ class Connection : public TimerNode {
   Step wait_for_head();
   Step begin_request();
   void describe_request();
-  bool count_request();
   Step choose_body();
   Step dispatch();
   Step submit(Job job);
@@ -94,7 +77,6 @@ class Connection : public TimerNode {
   Step finish_upload();
   Step on_upload_written();
   Step refuse_upload(Refusal refusal);
-  void end_upload();
 
   // connection_answer.cpp: answers
   Step refuse(int status, std::string_view reason);
@@ -104,13 +86,10 @@ class Connection : public TimerNode {
   Step start_linger();
   Step advance_linger();
   Step on_slow();
-  void report(bool aborted);
-  void dispose();  ///< Destroys sink and source on the pool.
   Step on_job(Job job);
 
   Loop& loop_;
   std::optional<Transport> transport_;
-  Peer peer_;
   std::unique_ptr<Exchange> exchange_;
   std::uint64_t moved_ = 0;  ///< Bytes in this rate window or while lingering.
   State state_;

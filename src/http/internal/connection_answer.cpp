@@ -4,6 +4,7 @@
 
 #include "http/internal/connection.h"
 #include "http/internal/loop.h"
+#include "http/internal/serving.h"
 
 namespace roadstead::http {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 constexpr int kRequestsPerTurn = 16;  // Of one pipelining client before the others get theirs.
 constexpr std::uint64_t kLingerBytesMax = std::uint64_t{16} << 20U;
 constexpr std::chrono::seconds kLingerTime{5};
-constexpr int kClientClosedRequest = 499;  // What access logs show for a client that left.
 
 }  // namespace
 
@@ -21,29 +21,16 @@ Connection::Step Connection::refuse(int status, std::string_view reason) {
   if (!exchange.head_read) {
     describe_request();
   }
-  exchange.refused = true;
-  loop_.refused.fetch_add(1, std::memory_order_relaxed);
-  Response response = loop_.shared().application.refuse(status, exchange.request.path, reason);
-  if (status == 503 && !response.header("Retry-After")) {
-    response.add_header("Retry-After", "1");
-  }
-  return respond(std::move(response));
+  return respond(refusal(loop_, exchange, status, reason));
 }
 
 Connection::Step Connection::respond(Response response) {
   Exchange& exchange = *exchange_;
   if (exchange.upload) {
-    end_upload();
+    end_upload(loop_, exchange);
   }
   timer_ = Timer::kNone;
-  Selection selection = select(exchange.request, response);
-  if (selection.kind == Selection::Kind::kUnsatisfiable) {
-    const std::uint64_t total = response.content_length();
-    response =
-        loop_.shared().application.refuse(416, exchange.request.path, "range not satisfiable");
-    response.add_header("Content-Range", "bytes */" + std::to_string(total));
-    selection = {};
-  }
+  const Selection selection = choose_part(loop_, exchange, response);
   exchange.close_after = !exchange.head.keep_alive || !exchange.body_complete ||
                          response.closes_connection() || loop_.draining();
   exchange.out.start(std::move(response),
@@ -87,8 +74,8 @@ Connection::Step Connection::advance_sending() {
 
 Connection::Step Connection::finish_exchange() {
   Exchange& exchange = *exchange_;
-  report(false);
-  dispose();
+  report(loop_, exchange, false);
+  dispose(loop_, exchange);
   exchange.head_read = false;
   if (exchange.close_after) {
     const bool unread = !exchange.body_complete || exchange.consumed < exchange.in.size() ||
@@ -148,42 +135,6 @@ Connection::Step Connection::on_slow() {
       return refuse_upload({408, "body not received in time"});
     default:
       return Step::kGone;
-  }
-}
-
-void Connection::report(bool aborted) {
-  Exchange& exchange = *exchange_;
-  Completed completed;
-  completed.request_id = exchange.context.request_id;
-  completed.client_address = exchange.request.client_address;
-  completed.method = exchange.request.method_name;
-  completed.target = exchange.request.target;
-  completed.user_agent = exchange.head.user_agent;
-  completed.identity = exchange.context.identity;
-  if (exchange.endpoint != nullptr && !exchange.refused) {
-    completed.endpoint = exchange.endpoint->name();
-  }
-  completed.status = exchange.out.status() == 0 ? kClientClosedRequest : exchange.out.status();
-  completed.bytes_in = exchange.body_bytes;
-  completed.bytes_out = exchange.out.body_bytes_sent();
-  completed.duration = loop_.read_clock() - exchange.started;
-  completed.aborted = aborted;
-  loop_.shared().observer.completed(completed);
-}
-
-void Connection::dispose() {
-  Exchange& exchange = *exchange_;
-  if (exchange.upload) {
-    end_upload();
-  }
-  if (exchange.out.has_source()) {
-    auto body = exchange.out.take_body();
-    BodySource* source = std::get_if<std::unique_ptr<BodySource>>(&body)->release();
-    loop_.shared().workers.submit_continuation([source] { delete source; });
-  }
-  if (!exchange.counted_address.empty()) {
-    loop_.shared().leave(exchange.counted_address);
-    exchange.counted_address.clear();
   }
 }
 

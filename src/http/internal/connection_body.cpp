@@ -242,16 +242,4 @@ Connection::Step Connection::refuse_upload(Refusal refusal) {
   return refuse(refusal.status, refusal.reason);
 }
 
-/// Buffers go back to the loop, the sink to the pool, where its destructor may block.
-void Connection::end_upload() {
-  auto upload = std::move(exchange_->upload);
-  for (auto& buffer : upload->buffers) {
-    loop_.give_back(std::move(buffer));
-  }
-  loop_.uploads.fetch_sub(1, std::memory_order_relaxed);
-  if (BodySink* sink = upload->sink.release()) {
-    loop_.shared().workers.submit_continuation([sink] { delete sink; });
-  }
-}
-
 }  // namespace roadstead::http

@@ -17,7 +17,7 @@
 
 namespace roadstead::http {
 
-class Connection;
+class JobOwner;
 class Loop;
 
 /// What the worker pool does for an exchange.
@@ -49,7 +49,7 @@ struct Upload {
 struct Exchange {
   explicit Exchange(const log::Logger& logger) : context{{}, {}, logger, {}, {}} {}
 
-  Connection* connection = nullptr;
+  JobOwner* owner = nullptr;
   Loop* loop = nullptr;
 
   // The message as it comes in.

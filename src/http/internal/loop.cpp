@@ -29,6 +29,7 @@ constexpr std::size_t kExchangeHeadBytes = std::size_t{8} << 10U;
 constexpr std::size_t kKeptBodyMax = std::size_t{64} << 10U;
 constexpr std::size_t kSpareExchangesMax = 64;
 constexpr std::size_t kSpareBuffersMax = 8;
+constexpr std::uint32_t kSocketEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 constexpr std::uint64_t kListenerTag = 1;  // Pointers are even; the eventfd is 0.
 
 /// A bijection that leaves no visible order: consecutive counters give ids that look random and
@@ -158,7 +159,7 @@ void Loop::turn() {
     } else if ((event.data.u64 & kListenerTag) != 0) {
       accept_from(*reinterpret_cast<Listener*>(event.data.u64 & ~kListenerTag));
     } else {
-      reinterpret_cast<Connection*>(event.data.u64)->on_event(event.events);
+      reinterpret_cast<Link*>(event.data.u64)->on_event(event.events);
       // NOLINTEND(performance-no-int-to-ptr)
     }
   }
@@ -166,7 +167,7 @@ void Loop::turn() {
     mail_ = false;
     read_mailbox();
   }
-  wheel_.advance(now_, [](TimerNode& node) { static_cast<Connection&>(node).on_timer(); });
+  wheel_.advance(now_, [](TimerNode& node) { static_cast<Link&>(node).on_timer(); });
   run_ready();
   if (accept_paused_ && now_ >= accept_again_) {
     resume_accepting();
@@ -203,7 +204,7 @@ void Loop::read_mailbox() {
     return std::exchange(mailbox.command, Command::kNone);
   });
   for (Exchange* exchange : completed_now_) {
-    exchange->connection->on_job_done();
+    exchange->owner->on_job_done();
   }
   completed_now_.clear();
   obey(command);
@@ -216,12 +217,12 @@ void Loop::obey(Command command) {
   close_listeners();
   draining_ = true;
   stopping_ = stopping_ || command == Command::kStop;
-  const std::vector<Connection*> all = connections_;  // Closing one takes it from the list.
-  for (Connection* connection : all) {
+  const std::vector<Link*> all = connections_;  // Closing one takes it from the list.
+  for (Link* link : all) {
     if (stopping_) {
-      connection->abandon();
+      link->abandon();
     } else {
-      connection->close_if_idle();
+      link->close_if_idle();
     }
   }
   // The last connection may have ended before this loop knew that somebody waits for it.
@@ -267,8 +268,8 @@ void Loop::adopt(Accepted accepted_socket, const Listener& listener) {
   connection->index = connections_.size();
   connections_.push_back(connection);  // destroy() is its end.
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.ptr = connection;
+  event.events = kSocketEvents;
+  event.data.ptr = static_cast<Link*>(connection);
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
     destroy(*connection);
   }
@@ -306,42 +307,56 @@ void Loop::close_listeners() {
   listeners_.clear();
 }
 
-void Loop::make_ready(Connection& connection) {
-  if (!connection.in_ready_list) {
-    connection.in_ready_list = true;
-    ready_.push_back(&connection);
+void Loop::make_ready(Link& link) {
+  if (!link.in_ready_list) {
+    link.in_ready_list = true;
+    ready_.push_back(&link);
   }
 }
 
 void Loop::run_ready() {
   ready_now_.swap(ready_);
   for (std::size_t i = 0; i < ready_now_.size(); ++i) {
-    if (Connection* connection = ready_now_[i]) {
-      connection->in_ready_list = false;
-      connection->on_ready();
+    if (Link* link = ready_now_[i]) {
+      link->in_ready_list = false;
+      link->on_ready();
     }
   }
   ready_now_.clear();
 }
 
-void Loop::destroy(Connection& connection) {
-  wheel_.cancel(connection);
-  if (connection.in_ready_list) {
-    std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
-    std::replace(ready_now_.begin(), ready_now_.end(), &connection,
-                 static_cast<Connection*>(nullptr));
+void Loop::forget(Link& link) {
+  wheel_.cancel(link);
+  if (link.in_ready_list) {
+    std::replace(ready_.begin(), ready_.end(), &link, static_cast<Link*>(nullptr));
+    std::replace(ready_now_.begin(), ready_now_.end(), &link, static_cast<Link*>(nullptr));
   }
-  if (connection.counted_by_address()) {
-    shared_.leave(connection.peer_address());
+}
+
+void Loop::destroy(Link& link) {
+  forget(link);
+  if (link.peer().counted) {
+    shared_.leave(link.peer().address);
   }
-  connections_.back()->index = connection.index;
-  connections_[connection.index] = connections_.back();
+  connections_.back()->index = link.index;
+  connections_[link.index] = connections_.back();
   connections_.pop_back();
-  delete &connection;
+  delete &link;
   shared_.connections.fetch_sub(1, std::memory_order_release);
   if (draining_) {
     tell_connection_gone();
   }
+}
+
+void Loop::replace(Link& old, std::unique_ptr<Link> fresh, int fd) {
+  forget(old);
+  epoll_event event{};
+  event.events = kSocketEvents;  // Reports at once what the socket is ready for.
+  event.data.ptr = fresh.get();
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
+  fresh->index = old.index;
+  connections_[old.index] = fresh.release();
+  delete &old;
 }
 
 std::string_view Loop::new_request_id(std::array<char, 32>& buffer) {

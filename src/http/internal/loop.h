@@ -10,13 +10,12 @@
 #include <vector>
 
 #include "http/internal/exchange.h"
+#include "http/internal/link.h"
 #include "http/internal/listener.h"
 #include "http/internal/shared.h"
 #include "http/internal/timer_wheel.h"
 
 namespace roadstead::http {
-
-class Connection;
 
 /// One I/O thread: an edge-triggered epoll set, its listeners and connections, timers, and a
 /// mailbox for what comes back from the worker pool. Everything not marked otherwise runs on that
@@ -55,9 +54,11 @@ class Loop {
   std::unique_ptr<char[]> take_upload_buffer();
   void give_back(std::unique_ptr<char[]> buffer);
 
-  /// Continues the connection after the others had their turn.
-  void make_ready(Connection& connection);
-  void destroy(Connection& connection);
+  /// Continues the link after the others had their turn.
+  void make_ready(Link& link);
+  void destroy(Link& link);
+  /// `fresh` takes over the socket `fd` of `old`, which is destroyed, and hears of its readiness.
+  void replace(Link& old, std::unique_ptr<Link> fresh, int fd);
 
   // Read by statistics() from any thread.
   std::atomic<std::uint64_t> accepted{0};
@@ -86,6 +87,7 @@ class Loop {
   void resume_accepting();
   void close_listeners();
   void run_ready();
+  void forget(Link& link);
   void signal();
   [[nodiscard]] int sleep_ms() const;
 
@@ -109,9 +111,9 @@ class Loop {
   bool stopping_ = false;
   bool mail_ = false;
 
-  std::vector<Connection*> connections_;
-  std::vector<Connection*> ready_;
-  std::vector<Connection*> ready_now_;
+  std::vector<Link*> connections_;
+  std::vector<Link*> ready_;
+  std::vector<Link*> ready_now_;
   std::vector<Exchange*> completed_now_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::vector<std::unique_ptr<char[]>> spare_buffers_;
