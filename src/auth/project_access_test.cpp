@@ -111,7 +111,7 @@ TEST_F(Access, ATokenIsBoundedByItsScopes) {
   EXPECT_FALSE(read(scoped, "reg")->allows(scoped, Resource::kMember, Action::kList))
       << "tokens are for repositories";
   EXPECT_FALSE(allows(scoped, "pub", Action::kPull, "pub/app")) << "not in the token";
-  Principal weaker = scoped;
+  Principal weaker = token(2, "reg/app", ProjectId{1});
   weaker.scopes->front().push = false;
   EXPECT_FALSE(allows(weaker, "reg", Action::kPush, "reg/app"));
 }
