@@ -1,7 +1,9 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -18,26 +20,31 @@ std::tm civil(Time time) {
 
 }  // namespace
 
-std::string format_rfc3339(Time time) {
-  const std::tm t = civil(time);
-  const auto since_second = time - std::chrono::floor<std::chrono::seconds>(time);
-  const auto milliseconds =
-      std::chrono::duration_cast<std::chrono::milliseconds>(since_second).count();
-  // Digit by digit: every log line begins with this.
-  std::string text = "0000-00-00T00:00:00.000Z";
+void format_rfc3339(Time time, std::span<char, kRfc3339Length> into) {
+  // Digit by digit and without the C library's time zones: every log line begins with this.
   const auto put = [&](std::size_t end, std::int64_t value, int digits) {
     for (; digits > 0; --digits, value /= 10) {
-      text[--end] = static_cast<char>('0' + value % 10);
+      into[--end] = static_cast<char>('0' + value % 10);
     }
   };
-  put(4, t.tm_year + 1900, 4);
-  put(7, t.tm_mon + 1, 2);
-  put(10, t.tm_mday, 2);
-  put(13, t.tm_hour, 2);
-  put(16, t.tm_min, 2);
-  put(19, t.tm_sec, 2);
-  put(23, milliseconds, 3);
-  return text;
+  constexpr std::string_view kForm = "0000-00-00T00:00:00.000Z";
+  std::copy(kForm.begin(), kForm.end(), into.begin());
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::milliseconds>(time - day));
+  put(4, static_cast<int>(date.year()), 4);
+  put(7, static_cast<unsigned>(date.month()), 2);
+  put(10, static_cast<unsigned>(date.day()), 2);
+  put(13, clock.hours().count(), 2);
+  put(16, clock.minutes().count(), 2);
+  put(19, clock.seconds().count(), 2);
+  put(23, clock.subseconds().count(), 3);
+}
+
+std::string format_rfc3339(Time time) {
+  std::array<char, kRfc3339Length> text;
+  format_rfc3339(time, text);
+  return {text.data(), text.size()};
 }
 
 std::string format_http_date(Time time) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,6 +25,9 @@ using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::mic
 
 /// RFC 3339 with milliseconds, UTC: "2026-11-23T07:31:50.123Z". The form of Harbor's REST API.
 std::string format_rfc3339(Time time);
+inline constexpr std::size_t kRfc3339Length = 24;
+/// The same without allocating.
+void format_rfc3339(Time time, std::span<char, kRfc3339Length> into);
 /// RFC 9110 section 5.6.7: "Mon, 23 Nov 2026 07:31:50 GMT".
 std::string format_http_date(Time time);
 

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -32,45 +32,70 @@ std::string_view name_of(Level level) {
   return "?";
 }
 
-/// JSON string rules serve both formats: no raw control character, quote or backslash survives.
-void append_escaped(std::string& out, std::string_view text) {
-  const auto plain = [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7F;
-  };
-  if (std::all_of(text.begin(), text.end(), plain)) {
-    out += text;
+// What a character asks for: JSON string rules serve both formats, so no raw control character,
+// quote or backslash survives; the text format puts quotes around values with these or with what
+// ends a value.
+constexpr unsigned kEscaped = 1;
+constexpr unsigned kQuoted = 2;
+constexpr std::array<unsigned char, 256> kNeeds = [] {
+  std::array<unsigned char, 256> needs{};
+  for (std::size_t c = 0; c < 0x20; ++c) {
+    needs[c] = kEscaped | kQuoted;
+  }
+  needs['"'] = needs['\\'] = needs[0x7F] = kEscaped | kQuoted;
+  needs[' '] = needs['='] = kQuoted;
+  return needs;
+}();
+
+unsigned needs_of(std::string_view text) {
+  unsigned needs = 0;
+  for (const char c : text) {
+    needs |= kNeeds[static_cast<unsigned char>(c)];
+  }
+  return needs;
+}
+
+using Line = fmt::basic_memory_buffer<char, 1024>;
+
+void append(Line& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
+
+void append_escaped(Line& out, std::string_view text, unsigned needs) {
+  if ((needs & kEscaped) == 0) {
+    append(out, text);
     return;
   }
   for (const char c : text) {
     if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if ((kNeeds[static_cast<unsigned char>(c)] & kEscaped) != 0) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}",
                      static_cast<unsigned>(static_cast<unsigned char>(c)));
     } else {
-      out += c;
+      out.push_back(c);
     }
   }
 }
 
-bool needs_quotes(std::string_view text) {
-  return text.empty() || text.find_first_of(" =\"\\") != std::string_view::npos ||
-         text.find_first_of(std::string_view("\0\n\r\t\x7f", 5)) != std::string_view::npos;
+void append_escaped(Line& out, std::string_view text) {
+  append_escaped(out, text, needs_of(text));
 }
 
-void append_value(std::string& out, const Field& field, Format format) {
+void append_value(Line& out, const Field& field, Format format) {
   if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
     const fmt::format_int digits(*number);
-    out.append(digits.data(), digits.size());
+    append(out, {digits.data(), digits.size()});
   } else if (const auto* real = std::get_if<double>(&field.value)) {
     fmt::format_to(std::back_inserter(out), "{:.6g}", *real);
   } else {
     const std::string_view text = std::get<std::string_view>(field.value);
-    const bool quoted = format == Format::kJson || needs_quotes(text);
-    out += quoted ? "\"" : "";
-    append_escaped(out, text);
-    out += quoted ? "\"" : "";
+    const unsigned needs = needs_of(text);
+    const bool quoted = format == Format::kJson || text.empty() || (needs & kQuoted) != 0;
+    append(out, quoted ? "\"" : "");
+    append_escaped(out, text, needs);
+    append(out, quoted ? "\"" : "");
   }
 }
 
@@ -169,32 +194,37 @@ bool Sink::enabled(Level level) const {
 
 void Sink::write(Level level, std::string_view request_id, std::string_view message,
                  std::initializer_list<Field> fields) {
-  std::string line;
-  line.reserve(256);
-  const std::string time = format_rfc3339(state_->clock.now());
+  Line line;
+  std::array<char, kRfc3339Length> time;
+  format_rfc3339(state_->clock.now(), time);
   // Plain appends: this runs for every request, and format strings would be a tenth of its cost.
   const bool json = state_->format == Format::kJson;
-  line.append(json ? "{\"time\":\"" : "").append(time).append(json ? "\",\"level\":\"" : " ");
-  line.append(name_of(level)).append(json ? "\",\"message\":\"" : " ");
+  append(line, json ? "{\"time\":\"" : "");
+  append(line, {time.data(), time.size()});
+  append(line, json ? "\",\"level\":\"" : " ");
+  append(line, name_of(level));
+  append(line, json ? "\",\"message\":\"" : " ");
   append_escaped(line, message);
-  line.append(json ? "\"" : "");
+  append(line, json ? "\"" : "");
   if (!request_id.empty()) {
-    line.append(json ? ",\"request_id\":\"" : " request_id=");
+    append(line, json ? ",\"request_id\":\"" : " request_id=");
     append_escaped(line, request_id);
-    line.append(json ? "\"" : "");
+    append(line, json ? "\"" : "");
   }
   for (const Field& field : fields) {
-    line.append(json ? ",\"" : " ").append(field.name).append(json ? "\":" : "=");
+    append(line, json ? ",\"" : " ");
+    append(line, field.name);
+    append(line, json ? "\":" : "=");
     append_value(line, field, state_->format);
   }
-  line.append(json ? "}\n" : "\n");
+  append(line, json ? "}\n" : "\n");
 
   bool was_empty = false;
   bool full = false;
   {
     const std::lock_guard lock(state_->mutex);
     was_empty = state_->pending.empty();
-    state_->append(line);
+    state_->append({line.data(), line.size()});
     full = state_->pending.size() >= kFlushAt;
   }
   if (level >= Level::kWarning) {
