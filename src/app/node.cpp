@@ -177,6 +177,7 @@ void Node::Parts::wire() {
   program.emplace(Endpoints{*oci, *rest, *guarded_metrics});
   observer.emplace(metrics, logger, settings.log_access);
   export_process(metrics, *database, *workers);
+  export_tokens(metrics, *tokens);
 }
 
 Result<void> Node::Parts::listen() {

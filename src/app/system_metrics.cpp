@@ -46,6 +46,18 @@ void export_process(metrics::Registry& metrics, const db::SqliteDatabase& databa
   });
 }
 
+void export_tokens(metrics::Registry& metrics, const auth::TokenService& tokens) {
+  auto& remembered = metrics.gauge("roadstead_tokens_remembered_total",
+                                   "Bearer tokens whose signature was verified before");
+  auto& verified = metrics.gauge("roadstead_tokens_verified_total",
+                                 "Bearer tokens whose signature had to be verified");
+  metrics.before_scrape([&] {
+    const auth::TokenService::Statistics statistics = tokens.statistics();
+    remembered.set(static_cast<double>(statistics.remembered));
+    verified.set(static_cast<double>(statistics.verified));
+  });
+}
+
 void export_server(metrics::Registry& metrics, http::Server& server) {
   auto& open = metrics.gauge("roadstead_http_connections_open", "Open connections");
   auto& accepted =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "auth/token_service.h"
 #include "db/sqlite.h"
 #include "http/server.h"
 #include "metrics/metrics.h"
@@ -11,6 +12,8 @@ namespace roadstead::app {
 /// outlive the registry's last exposition.
 void export_process(metrics::Registry& metrics, const db::SqliteDatabase& database,
                     const sys::ThreadPool& workers);
+/// How often a remembered token saved the check of a signature.
+void export_tokens(metrics::Registry& metrics, const auth::TokenService& tokens);
 /// The network edge; separate because it starts last and stops first.
 void export_server(metrics::Registry& metrics, http::Server& server);
 

@@ -27,7 +27,7 @@ std::string BasicCache::key_of(std::string_view credentials) const {
 std::optional<BasicCache::Entry> BasicCache::find(std::string_view credentials) {
   const std::string key = key_of(credentials);
   const Time now = clock_.now();
-  return entries_.with([&](internal::LruMap<Timed>& entries) -> std::optional<Entry> {
+  return entries_.with([&](LruMap<Timed>& entries) -> std::optional<Entry> {
     const Timed* timed = entries.find(key);
     if (timed == nullptr) {
       return std::nullopt;
@@ -44,13 +44,12 @@ std::optional<BasicCache::Entry> BasicCache::find(std::string_view credentials) 
 void BasicCache::remember(std::string_view credentials, Entry entry) {
   const std::string key = key_of(credentials);
   const Time now = clock_.now();
-  entries_.with(
-      [&](internal::LruMap<Timed>& entries) { entries.put(key, Timed{std::move(entry), now}); });
+  entries_.with([&](LruMap<Timed>& entries) { entries.put(key, Timed{std::move(entry), now}); });
 }
 
 void BasicCache::forget(std::string_view credentials) {
   const std::string key = key_of(credentials);
-  entries_.with([&](internal::LruMap<Timed>& entries) { entries.erase(key); });
+  entries_.with([&](LruMap<Timed>& entries) { entries.erase(key); });
 }
 
 }  // namespace roadstead::auth

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "auth/internal/lru_map.h"
 #include "base/clock.h"
 #include "base/guarded.h"
+#include "base/lru_map.h"
 #include "base/strong_id.h"
 
 namespace roadstead::auth {
@@ -43,7 +43,7 @@ class BasicCache {
 
   const Clock& clock_;
   std::string secret_;
-  Guarded<internal::LruMap<Timed>> entries_;
+  Guarded<LruMap<Timed>> entries_;
 };
 
 }  // namespace roadstead::auth

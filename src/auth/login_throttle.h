@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <string_view>
 
-#include "auth/internal/lru_map.h"
 #include "base/clock.h"
 #include "base/guarded.h"
+#include "base/lru_map.h"
 #include "base/result.h"
 
 namespace roadstead::auth {
@@ -43,7 +43,7 @@ class LoginThrottle {
     Time at{};
     bool known_good = false;  ///< Of account_at_address: has logged in before.
   };
-  using Levels = internal::LruMap<Level>;
+  using Levels = LruMap<Level>;
   struct State {
     Levels account_at_address;
     Levels account;

@@ -1,13 +1,9 @@
 #include "auth/token_service.h"
 
-#include <array>
-#include <cstdint>
 #include <utility>
 
-#include "auth/internal/lru_map.h"
+#include "auth/internal/token_cache.h"
 #include "auth/internal/token_claims.h"
-#include "base/guarded.h"
-#include "crypto/hasher.h"
 
 namespace roadstead::auth {
 namespace {
@@ -15,15 +11,6 @@ namespace {
 // Other servers that share the key may be ahead of this one by so much.
 constexpr std::chrono::seconds kNotBeforeLeeway{60};
 constexpr std::chrono::seconds kExpiryLeeway{5};
-// Several small locks instead of one that every request takes.
-constexpr std::size_t kShards = 16;
-
-struct Remembered {
-  // Owned by the table and by whoever is copying it out after the lock was released.
-  std::shared_ptr<const Principal> principal;
-  Time expires_at;
-};
-using Table = Guarded<internal::LruMap<Remembered>>;
 
 Error refuse(std::string_view why) {
   return {Code::kUnauthenticated, Subject::kToken, std::string(why), {}};
@@ -54,21 +41,14 @@ struct TokenService::State {
       : clock(c),
         key(std::move(k)),
         verifier(public_keys(key, options.more_public_keys)),
-        lifetime(options.lifetime) {
-    for (std::unique_ptr<Table>& table : tables) {
-      table = std::make_unique<Table>(options.remembered_max / kShards + 1);
-    }
-  }
-
-  Table& table_of(std::string_view hash) {
-    return *tables.at(std::hash<std::string_view>{}(hash) % kShards);
-  }
+        lifetime(options.lifetime),
+        verified(options.remembered_bytes_max) {}
 
   const Clock& clock;
   crypto::SigningKey key;
   crypto::JwtVerifier verifier;
   std::chrono::seconds lifetime;
-  std::array<std::unique_ptr<Table>, kShards> tables;
+  internal::TokenCache verified;
 };
 
 TokenService::TokenService(const Clock& clock, crypto::SigningKey key, const Options& options)
@@ -84,15 +64,8 @@ IssuedToken TokenService::issue(const Principal& caller, std::span<const Access>
 }
 
 Result<Principal> TokenService::verify(std::string_view token) {
-  const std::string hash = crypto::hex_digest(crypto::HashAlgorithm::kSha256, token);
   const Time now = state_->clock.now();
-  Table& table = state_->table_of(hash);
-  const std::shared_ptr<const Principal> known =
-      table.with([&](auto& entries) -> std::shared_ptr<const Principal> {
-        const Remembered* entry = entries.find(hash);
-        return entry != nullptr && now < entry->expires_at ? entry->principal : nullptr;
-      });
-  if (known) {
+  if (const auto known = state_->verified.find(token, now)) {
     return *known;
   }
   const std::string payload = TRY(state_->verifier.verify(token));
@@ -107,10 +80,12 @@ Result<Principal> TokenService::verify(std::string_view token) {
     return refuse("the token is not valid yet");
   }
   auto principal = std::make_shared<const Principal>(std::move(claims.principal));
-  table.with([&](auto& entries) {
-    entries.put(hash, Remembered{principal, claims.expires_at + kExpiryLeeway});
-  });
+  state_->verified.remember(token, principal, claims.expires_at + kExpiryLeeway);
   return *principal;
+}
+
+TokenService::Statistics TokenService::statistics() const {
+  return {.remembered = state_->verified.hits(), .verified = state_->verified.misses()};
 }
 
 }  // namespace roadstead::auth
