@@ -5,6 +5,7 @@
 #include "storage/filesystem.h"
 #include "storage/internal/filesystem_writer.h"
 #include "storage/internal/layout.h"
+#include "storage/internal/open_files.h"
 #include "storage/internal/upload_token.h"
 
 namespace roadstead::storage {
@@ -20,6 +21,7 @@ using model::Digest;
 // In the order of their names, which is the order of list().
 constexpr std::array kAlgorithms = {Algorithm::kSha256, Algorithm::kSha512};
 constexpr unsigned kPrefixes = 256;
+constexpr std::size_t kOpenFilesMax = 256;
 
 class FileReader final : public BlobReader {
  public:
@@ -43,7 +45,8 @@ Error absent_or(const Error& error, const Location& location) {
 
 class FilesystemStore final : public BlobStore {
  public:
-  explicit FilesystemStore(const std::filesystem::path& root) : layout_(root) {}
+  explicit FilesystemStore(const std::filesystem::path& root)
+      : layout_(root), open_files_(kOpenFilesMax) {}
 
   Result<void> prepare();
 
@@ -62,6 +65,7 @@ class FilesystemStore final : public BlobStore {
                            std::size_t count, std::vector<Location>& page) const;
 
   const Layout layout_;
+  internal::OpenFiles open_files_;
 };
 
 /// Makes every directory but the blobs' own, so that a commit has only those to make and to sync.
@@ -78,7 +82,7 @@ Result<void> FilesystemStore::prepare() {
   // Also when nothing was made: an earlier start may have been cut off before its sync.
   for (const std::string_view parent :
        {"", "docker", "docker/registry", "docker/registry/v2", "docker/registry/v2/blobs"}) {
-    TRY(sys::sync_directory(layout_.root() / parent));
+    TRY(sys::sync_directory(std::filesystem::path(layout_.root()) / parent));
   }
   return {};
 }
@@ -94,23 +98,23 @@ Result<std::uint64_t> FilesystemStore::stat(const Location& location) {
 
 Result<std::unique_ptr<BlobReader>> FilesystemStore::open(const Location& location) {
   const Digest digest = TRY(digest_of(location));
-  Result<sys::File> file = sys::File::open(layout_.data(digest), sys::File::Mode::kRead);
+  auto file = open_files_.open(layout_.data(digest));
   if (!file) {
     return absent_or(std::move(file).error(), location);
   }
-  const std::uint64_t size = TRY(file->size());
-  return std::make_unique<FileReader>(std::make_shared<const sys::File>(std::move(file).value()),
-                                      size);
+  // Asked for each time: something outside may have cut the file short.
+  const std::uint64_t size = TRY((*file)->size());
+  return std::make_unique<FileReader>(std::move(*file), size);
 }
 
 Result<std::unique_ptr<BlobWriter>> FilesystemStore::begin(Algorithm algorithm,
                                                            std::uint64_t size_hint) {
-  return internal::FilesystemWriter::begin(layout_, algorithm, size_hint);
+  return internal::FilesystemWriter::begin(layout_, open_files_, algorithm, size_hint);
 }
 
 Result<std::unique_ptr<BlobWriter>> FilesystemStore::resume(const std::string& token) {
   UploadToken parsed = TRY(UploadToken::parse(token));
-  return TRY(internal::FilesystemWriter::resume(layout_, std::move(parsed)));
+  return TRY(internal::FilesystemWriter::resume(layout_, open_files_, std::move(parsed)));
 }
 
 Result<void> FilesystemStore::discard(const std::string& token) {
@@ -123,16 +127,19 @@ Result<void> FilesystemStore::remove(std::span<const Location> locations) {
   for (const Location& location : locations) {
     digests.push_back(TRY(digest_of(location)));
   }
-  std::set<std::filesystem::path> changed;
+  std::set<std::string> changed;
   for (const Digest& digest : digests) {
-    TRY(sys::remove(layout_.data(digest)));
+    const std::string data = layout_.data(digest);
+    const Result<void> removed = sys::remove(data);
+    open_files_.forget(data);
+    TRY(removed);
     if (!TRY(sys::remove_directory(layout_.directory(digest)))) {
       changed.insert(layout_.directory(digest));  // Something of somebody else's lies there.
     }
     changed.insert(layout_.prefix(digest));
   }
   // Also for blobs that were absent: an earlier attempt may have been cut off before its sync.
-  for (const std::filesystem::path& directory : changed) {
+  for (const std::string& directory : changed) {
     const Result<void> synced = sys::sync_directory(directory);
     if (!synced && synced.error().code != Code::kNotFound) {
       return synced;
@@ -150,7 +157,8 @@ Result<void> FilesystemStore::list_prefix(Algorithm algorithm, unsigned prefix,
   if (scheme + two < cursor.substr(0, scheme.size() + two.size())) {
     return {};
   }
-  Result<std::vector<std::string>> names = sys::list_directory(layout_.blobs(algorithm) / two);
+  Result<std::vector<std::string>> names =
+      sys::list_directory(layout_.blobs(algorithm) + "/" + two);
   if (!names) {
     return names.error().code == Code::kNotFound ? Result<void>() : names.error();
   }

@@ -159,6 +159,40 @@ TEST_F(FilesystemStoreTest, DamagedBlobOfAnotherSizeIsReplaced) {
   EXPECT_EQ(get(*store_, location).value(), "abc");
 }
 
+TEST_F(FilesystemStoreTest, ReadersOfABlobShareADescriptor) {
+  const Location location = put(*store_, "abc").value();
+  const auto first = store_->open(location).value();
+  const auto second = store_->open(location).value();
+  EXPECT_EQ(first->file()->descriptor(), second->file()->descriptor());
+}
+
+TEST_F(FilesystemStoreTest, ARemovedBlobIsGoneForReadersAndFromTheDisk) {
+  const Location location = put(*store_, "abc").value();
+  std::weak_ptr<const sys::File> file = store_->open(location).value()->file();
+  EXPECT_FALSE(file.expired()) << "kept open for the next reader";
+  ASSERT_TRUE(store_->remove(std::span(&location, 1)));
+  EXPECT_TRUE(file.expired()) << "an open descriptor would hold the space";
+  EXPECT_EQ(store_->open(location).error().code, Code::kNotFound);
+}
+
+TEST_F(FilesystemStoreTest, AReaderSeesWhatReplacedADamagedBlob) {
+  const Location location = put(*store_, "whole").value();
+  std::filesystem::resize_file(data_of(location), 2);
+  EXPECT_EQ(store_->open(location).value()->size(), 2U) << "damage shows, also in an open file";
+  ASSERT_TRUE(put(*store_, "whole"));
+  EXPECT_EQ(get(*store_, location).value(), "whole");
+}
+
+TEST_F(FilesystemStoreTest, FewFilesStayOpen) {
+  std::vector<std::weak_ptr<const sys::File>> files;
+  for (int i = 0; i < 300; ++i) {
+    const Location location = put(*store_, std::to_string(i)).value();
+    files.push_back(store_->open(location).value()->file());
+  }
+  EXPECT_EQ(std::count_if(files.begin(), files.end(), [](const auto& f) { return !f.expired(); }),
+            256);
+}
+
 TEST_F(FilesystemStoreTest, RemovedPrefixDirectoryIsMadeAgain) {
   const Location location{Digest::of("abc").to_string()};
   std::filesystem::remove(data_of(location).parent_path().parent_path());

@@ -18,12 +18,12 @@ using internal::failed;
 using internal::system_call;
 
 /// The directory that holds the entry; "." for a bare name.
-std::filesystem::path parent_of(const std::filesystem::path& path) {
-  const std::filesystem::path parent = path.parent_path();
+std::filesystem::path parent_of(PathView path) {
+  const std::filesystem::path parent = path.path().parent_path();
   return parent.empty() ? std::filesystem::path(".") : parent;
 }
 
-Result<struct stat> status_of(const std::filesystem::path& path) {
+Result<struct stat> status_of(PathView path) {
   struct stat status{};
   if (system_call("stat", path, [&] { return ::stat(path.c_str(), &status); }) == -1) {
     return failed("stat", path);
@@ -37,7 +37,7 @@ struct DirectoryCloser {
 
 /// make_directory() and the sync that makes the new entry durable; false when the parent is
 /// missing.
-Result<bool> make_durable_directory(const std::filesystem::path& path) {
+Result<bool> make_durable_directory(PathView path) {
   const Result<bool> made = make_directory(path);
   if (!made) {
     return made.error().code == Code::kNotFound ? Result<bool>(false) : made;
@@ -59,7 +59,7 @@ Result<bool> make_durable_directory(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<bool> make_directory(const std::filesystem::path& path) {
+Result<bool> make_directory(PathView path) {
   if (system_call("mkdir", path, [&] { return ::mkdir(path.c_str(), 0700); }) == 0) {
     return true;
   }
@@ -69,14 +69,14 @@ Result<bool> make_directory(const std::filesystem::path& path) {
   return failed("make directory", path);
 }
 
-Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+Result<void> rename(PathView from, PathView to) {
   if (system_call("rename", to, [&] { return ::rename(from.c_str(), to.c_str()); }) == -1) {
     return failed("rename " + from.string() + " to", to);
   }
   return {};
 }
 
-Result<void> remove(const std::filesystem::path& path) {
+Result<void> remove(PathView path) {
   if (system_call("unlink", path, [&] { return ::unlink(path.c_str()); }) == -1 &&
       errno != ENOENT && errno != ENOTDIR) {
     return failed("remove", path);
@@ -84,7 +84,7 @@ Result<void> remove(const std::filesystem::path& path) {
   return {};
 }
 
-Result<bool> remove_directory(const std::filesystem::path& path) {
+Result<bool> remove_directory(PathView path) {
   if (system_call("rmdir", path, [&] { return ::rmdir(path.c_str()); }) == 0 || errno == ENOENT) {
     return true;
   }
@@ -94,7 +94,7 @@ Result<bool> remove_directory(const std::filesystem::path& path) {
   return failed("remove directory", path);
 }
 
-Result<bool> exists(const std::filesystem::path& path) {
+Result<bool> exists(PathView path) {
   if (system_call("access", path, [&] { return ::access(path.c_str(), F_OK); }) == 0) {
     return true;
   }
@@ -104,12 +104,12 @@ Result<bool> exists(const std::filesystem::path& path) {
   return failed("look for", path);
 }
 
-Result<void> make_directories(const std::filesystem::path& path) {
+Result<void> make_directories(PathView path) {
   if (TRY(make_durable_directory(path))) {
     return {};
   }
-  const std::filesystem::path parent = path.parent_path();
-  if (parent.empty() || parent == path) {
+  const std::filesystem::path parent = path.path().parent_path();
+  if (parent.empty() || parent == path.path()) {
     return Error{Code::kNotFound, Subject::kStorage, "make directory " + path.string(), {}};
   }
   TRY(make_directories(parent));  // As deep as the path has components.
@@ -119,7 +119,7 @@ Result<void> make_directories(const std::filesystem::path& path) {
   return {};
 }
 
-Result<void> sync_directory(const std::filesystem::path& path) {
+Result<void> sync_directory(PathView path) {
   const char* name = path.empty() ? "." : path.c_str();
   const int descriptor =
       system_call("open", path, [&] { return ::open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
@@ -136,7 +136,7 @@ Result<void> sync_directory(const std::filesystem::path& path) {
   return {};
 }
 
-Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
+Result<std::vector<std::string>> list_directory(PathView path) {
   const int descriptor = system_call(
       "open", path, [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (descriptor == -1) {
@@ -166,7 +166,7 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
   return names;
 }
 
-Result<std::uint64_t> file_size(const std::filesystem::path& path) {
+Result<std::uint64_t> file_size(PathView path) {
   const struct stat status = TRY(status_of(path));
   if (!S_ISREG(status.st_mode)) {
     return Error{Code::kConflict, Subject::kStorage, path.string() + " is not a file", {}};
@@ -174,14 +174,14 @@ Result<std::uint64_t> file_size(const std::filesystem::path& path) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-Result<Time> modified_at(const std::filesystem::path& path) {
+Result<Time> modified_at(PathView path) {
   const timespec at = TRY(status_of(path)).st_mtim;
   return Time(
       std::chrono::seconds(at.tv_sec) +
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::nanoseconds(at.tv_nsec)));
 }
 
-Result<std::uint64_t> free_space(const std::filesystem::path& path) {
+Result<std::uint64_t> free_space(PathView path) {
   struct statvfs status{};
   if (system_call("statvfs", path, [&] { return ::statvfs(path.c_str(), &status); }) == -1) {
     return failed("look at the file system of", path);

@@ -6,6 +6,8 @@
 #include <functional>
 #include <string_view>
 
+#include "sys/path_view.h"
+
 namespace roadstead::sys {
 
 /// Test hook in front of every file-system call of sys/. `decide(call, path)` gets the call's name
@@ -48,9 +50,9 @@ extern std::atomic<const ScopedFaults::Decide*> installed_faults;
 }
 
 /// For code that makes a file-system call of its own: the errno value to fail it with, or 0.
-[[nodiscard]] inline int fault(std::string_view call, const std::filesystem::path& path) {
+[[nodiscard]] inline int fault(std::string_view call, PathView path) {
   const auto* decide = detail::installed_faults.load(std::memory_order_relaxed);
-  return decide == nullptr ? 0 : (*decide)(call, path);
+  return decide == nullptr ? 0 : (*decide)(call, path.path());
 }
 
 }  // namespace roadstead::sys

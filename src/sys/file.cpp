@@ -31,14 +31,14 @@ int flags_of(File::Mode mode) {
 
 }  // namespace
 
-Result<File> File::open(const std::filesystem::path& path, Mode mode) {
+Result<File> File::open(PathView path, Mode mode) {
   const int flags = flags_of(mode) | O_CLOEXEC;
   const int descriptor =
       system_call("open", path, [&] { return ::open(path.c_str(), flags, 0600); });
   if (descriptor == -1) {
     return failed("open", path);
   }
-  return File(descriptor, path);
+  return File(descriptor, path.string());
 }
 
 File::File(File&& other) noexcept
@@ -136,7 +136,7 @@ Result<void> File::sync_data() {
   return {};
 }
 
-Result<std::string> read_file(const std::filesystem::path& path, std::size_t size_max) {
+Result<std::string> read_file(PathView path, std::size_t size_max) {
   const File file = TRY(File::open(path, File::Mode::kRead));
   // Sizes are not trusted: files of /proc have none, others may grow.
   std::string content;
@@ -158,7 +158,7 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t siz
 
 namespace {
 
-Result<void> write_synced(const std::filesystem::path& path, std::string_view content) {
+Result<void> write_synced(PathView path, std::string_view content) {
   File file = TRY(File::open(path, File::Mode::kCreateNew));
   TRY(file.write_at(0, bytes_of(content)));
   return file.sync_data();
@@ -166,8 +166,8 @@ Result<void> write_synced(const std::filesystem::path& path, std::string_view co
 
 }  // namespace
 
-Result<void> replace_file(const std::filesystem::path& path, std::string_view content) {
-  const std::filesystem::path fresh = path.string() + "." + random_uuid() + ".new";
+Result<void> replace_file(PathView path, std::string_view content) {
+  const std::string fresh = path.string() + "." + random_uuid() + ".new";
   Result<void> replaced = write_synced(fresh, content);
   if (replaced) {
     replaced = sys::rename(fresh, path);
@@ -177,10 +177,10 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
     static_cast<void>(sys::remove(fresh));
     return replaced;
   }
-  return sync_directory(path.parent_path());
+  return sync_directory(path.path().parent_path());
 }
 
-Result<FileLock> FileLock::acquire(const std::filesystem::path& path) {
+Result<FileLock> FileLock::acquire(PathView path) {
   Result<File> file = File::open(path, File::Mode::kCreateNew);
   if (!file && file.error().code == Code::kConflict) {
     file = File::open(path, File::Mode::kReadWrite);

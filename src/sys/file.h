@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "sys/path_view.h"
 
 namespace roadstead::sys {
 
@@ -24,14 +24,14 @@ class File {
     kCreateNew,  ///< Fails with kConflict when the path exists. Read and write, mode 0600.
   };
   /// Errors: kNotFound + kStorage when the path does not exist.
-  static Result<File> open(const std::filesystem::path& path, Mode mode);
+  static Result<File> open(PathView path, Mode mode);
 
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
   ~File();
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
 
   Result<std::uint64_t> size() const;
   /// Reads until `into` is full or the file ends; returns the bytes read.
@@ -49,45 +49,44 @@ class File {
   Result<void> sync_data();
 
  private:
-  File(int descriptor, std::filesystem::path path)
-      : descriptor_(descriptor), path_(std::move(path)) {}
+  File(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
   int descriptor_ = -1;
-  std::filesystem::path path_;
+  std::string path_;
 };
 
 /// rename(2). Durable only after sync_directory() of both parents.
-Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to);
+Result<void> rename(PathView from, PathView to);
 /// unlink(2); an absent file is success.
-Result<void> remove(const std::filesystem::path& path);
+Result<void> remove(PathView path);
 /// rmdir(2); an absent directory is success. False when it is not empty.
-Result<bool> remove_directory(const std::filesystem::path& path);
-Result<bool> exists(const std::filesystem::path& path);
+Result<bool> remove_directory(PathView path);
+Result<bool> exists(PathView path);
 /// mkdir(2), mode 0700; false when something has that name already. Durable only after
 /// sync_directory() of the parent. Errors: kNotFound when there is no parent.
-Result<bool> make_directory(const std::filesystem::path& path);
+Result<bool> make_directory(PathView path);
 /// mkdir -p, mode 0700, with every created directory's parent synced, so the path survives power
 /// loss.
-Result<void> make_directories(const std::filesystem::path& path);
-Result<void> sync_directory(const std::filesystem::path& path);
+Result<void> make_directories(PathView path);
+Result<void> sync_directory(PathView path);
 /// Names in a directory, unsorted, without "." and "..".
-Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
+Result<std::vector<std::string>> list_directory(PathView path);
 /// Whole small file (at most `size_max` bytes, else kTooLarge).
-Result<std::string> read_file(const std::filesystem::path& path, std::size_t size_max);
+Result<std::string> read_file(PathView path, std::size_t size_max);
 /// Writes a new file beside `path`, syncs it and renames it over `path`; mode 0600. A reader sees
 /// old or new, whole. A crash may leave `<path>.<random>.new` behind.
-Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
+Result<void> replace_file(PathView path, std::string_view content);
 /// Size of the file at `path`. Errors: kNotFound; kConflict when it is not a regular file.
-Result<std::uint64_t> file_size(const std::filesystem::path& path);
+Result<std::uint64_t> file_size(PathView path);
 /// Modification time, to notice changed certificates and configuration.
-Result<Time> modified_at(const std::filesystem::path& path);
+Result<Time> modified_at(PathView path);
 /// Bytes that an unprivileged process may still write on the file system of `path`.
-Result<std::uint64_t> free_space(const std::filesystem::path& path);
+Result<std::uint64_t> free_space(PathView path);
 
 /// An exclusive advisory lock on a file, held until destruction or death of the process.
 class FileLock {
  public:
   /// Errors: kConflict when another process holds it.
-  static Result<FileLock> acquire(const std::filesystem::path& path);
+  static Result<FileLock> acquire(PathView path);
 
  private:
   explicit FileLock(File file) : file_(std::move(file)) {}

@@ -26,8 +26,7 @@ Result<crypto::Hasher> hash_file(const sys::File& file, model::Algorithm algorit
     const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), rest));
     const std::size_t n = TRY(file.read_at(hasher.length(), std::span(buffer).first(want)));
     if (n == 0) {
-      return Error{
-          Code::kInternal, Subject::kStorage, file.path().string() + " became shorter", {}};
+      return Error{Code::kInternal, Subject::kStorage, file.path() + " became shorter", {}};
     }
     hasher.update(std::span(buffer).first(n));
   }
@@ -37,21 +36,23 @@ Result<crypto::Hasher> hash_file(const sys::File& file, model::Algorithm algorit
 }  // namespace
 
 std::unique_ptr<FilesystemWriter> FilesystemWriter::begin(const Layout& layout,
+                                                          OpenFiles& open_files,
                                                           model::Algorithm algorithm,
                                                           std::uint64_t size_hint) {
   std::unique_ptr<FilesystemWriter> writer(
-      new FilesystemWriter(layout, sys::random_uuid(), crypto::Hasher(algorithm)));
+      new FilesystemWriter(layout, open_files, sys::random_uuid(), crypto::Hasher(algorithm)));
   writer->size_hint_ = size_hint;
   return writer;
 }
 
 Result<std::unique_ptr<FilesystemWriter>> FilesystemWriter::resume(const Layout& layout,
+                                                                   OpenFiles& open_files,
                                                                    UploadToken token) {
   if (!token.hasher) {
     return Error{Code::kInvalid, Subject::kUpload, "the token is for discarding only", {}};
   }
   std::unique_ptr<FilesystemWriter> writer(
-      new FilesystemWriter(layout, std::move(token.uuid), *std::move(token.hasher)));
+      new FilesystemWriter(layout, open_files, std::move(token.uuid), *std::move(token.hasher)));
   writer->offset_ = token.offset;
   writer->writeback_ = token.offset;
   writer->reserved_ = token.offset;
@@ -173,14 +174,17 @@ Result<void> FilesystemWriter::sync_staged() {
 
 Result<void> FilesystemWriter::name(const model::Digest& digest) {
   TRY(sync_staged());
-  return sys::rename(file_->path(), layout_.data(digest));
+  const std::string data = layout_.data(digest);
+  TRY(sys::rename(file_->path(), data));
+  open_files_.forget(data);  // Of damaged content under this name, if there was any.
+  return {};
 }
 
 /// Each step makes the next one safe: the bytes are durable before they get a name, and the name is
 /// durable before anybody hears of it. A crash between two steps leaves the staged file or the
 /// whole blob, never a part of one under its digest.
 Result<void> FilesystemWriter::publish(const model::Digest& digest) {
-  const std::filesystem::path directory = layout_.directory(digest);
+  const std::string directory = layout_.directory(digest);
   // A new <hex>/ tells without a look that the blob is new.
   Result<bool> made = sys::make_directory(directory);
   if (!made && made.error().code == Code::kNotFound) {

@@ -7,6 +7,7 @@
 #include "crypto/hasher.h"
 #include "storage/blob_store.h"
 #include "storage/internal/layout.h"
+#include "storage/internal/open_files.h"
 #include "storage/internal/upload_token.h"
 #include "sys/file.h"
 
@@ -16,9 +17,12 @@ namespace roadstead::storage::internal {
 /// byte, so an upload that was only announced costs no system call.
 class FilesystemWriter final : public BlobWriter {
  public:
-  static std::unique_ptr<FilesystemWriter> begin(const Layout& layout, model::Algorithm algorithm,
+  /// `layout` and `open_files` outlive the writer.
+  static std::unique_ptr<FilesystemWriter> begin(const Layout& layout, OpenFiles& open_files,
+                                                 model::Algorithm algorithm,
                                                  std::uint64_t size_hint);
-  static Result<std::unique_ptr<FilesystemWriter>> resume(const Layout& layout, UploadToken token);
+  static Result<std::unique_ptr<FilesystemWriter>> resume(const Layout& layout,
+                                                          OpenFiles& open_files, UploadToken token);
   ~FilesystemWriter() override;
 
   Result<void> append(std::span<const std::byte> bytes) override;
@@ -30,8 +34,12 @@ class FilesystemWriter final : public BlobWriter {
  private:
   enum class State { kOpen, kCommitted, kDiscarded };
 
-  FilesystemWriter(Layout layout, std::string uuid, crypto::Hasher hasher)
-      : layout_(std::move(layout)), uuid_(std::move(uuid)), hasher_(std::move(hasher)) {}
+  FilesystemWriter(const Layout& layout, OpenFiles& open_files, std::string uuid,
+                   crypto::Hasher hasher)
+      : layout_(layout),
+        open_files_(open_files),
+        uuid_(std::move(uuid)),
+        hasher_(std::move(hasher)) {}
 
   Result<void> require_open() const;
   Result<void> ensure_file();
@@ -43,7 +51,8 @@ class FilesystemWriter final : public BlobWriter {
   Result<void> name(const model::Digest& digest);
   Result<void> publish(const model::Digest& digest);
 
-  Layout layout_;
+  const Layout& layout_;
+  OpenFiles& open_files_;
   std::string uuid_;
   crypto::Hasher hasher_;
   std::optional<sys::File> file_;

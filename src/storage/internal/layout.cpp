@@ -1,30 +1,54 @@
 #include "storage/internal/layout.h"
 
+#include <initializer_list>
+
 #include "base/check.h"
 #include "base/text.h"
 #include "storage/internal/upload_token.h"
 
 namespace roadstead::storage::internal {
 
-std::filesystem::path Layout::blobs(model::Algorithm algorithm) const {
-  return root_ / "docker/registry/v2/blobs" / crypto::to_string(algorithm);
+namespace {
+
+std::string join(std::initializer_list<std::string_view> parts) {
+  std::size_t size = 0;
+  for (const std::string_view part : parts) {
+    size += part.size();
+  }
+  std::string whole;
+  whole.reserve(size);
+  for (const std::string_view part : parts) {
+    whole.append(part);
+  }
+  return whole;
 }
 
-std::filesystem::path Layout::prefix(const model::Digest& digest) const {
-  return blobs(digest.algorithm()) / digest.hex().substr(0, 2);
+constexpr std::string_view kBlobs = "/docker/registry/v2/blobs/";
+
+}  // namespace
+
+std::string Layout::blobs(model::Algorithm algorithm) const {
+  return join({root_, kBlobs, crypto::to_string(algorithm)});
 }
 
-std::filesystem::path Layout::directory(const model::Digest& digest) const {
-  return prefix(digest) / digest.hex();
+std::string Layout::prefix(const model::Digest& digest) const {
+  return join(
+      {root_, kBlobs, crypto::to_string(digest.algorithm()), "/", digest.hex().substr(0, 2)});
 }
 
-std::filesystem::path Layout::data(const model::Digest& digest) const {
-  return directory(digest) / "data";
+std::string Layout::directory(const model::Digest& digest) const {
+  return join({root_, kBlobs, crypto::to_string(digest.algorithm()), "/", digest.hex().substr(0, 2),
+               "/", digest.hex()});
 }
 
-std::filesystem::path Layout::upload(std::string_view uuid) const {
+std::string Layout::data(const model::Digest& digest) const {
+  return join({root_, kBlobs, crypto::to_string(digest.algorithm()), "/", digest.hex().substr(0, 2),
+               "/", digest.hex(), "/data"});
+}
+
+std::string Layout::upload(std::string_view uuid) const {
   CHECK(is_uuid(uuid));
-  return uploads() / uuid;
+  return join({root_, "/uploads/", uuid});
 }
 
 Result<model::Digest> digest_of(const Location& location) {

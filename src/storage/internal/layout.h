@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -17,22 +18,22 @@ namespace roadstead::storage::internal {
 /// The upper half is CNCF distribution's layout. Only validated values become parts of a path.
 class Layout {
  public:
-  explicit Layout(std::filesystem::path root) : root_(std::move(root)) {}
+  explicit Layout(const std::filesystem::path& root) : root_(root.string()) {}
 
-  [[nodiscard]] const std::filesystem::path& root() const { return root_; }
+  [[nodiscard]] const std::string& root() const { return root_; }
   /// docker/registry/v2/blobs/<alg>
-  [[nodiscard]] std::filesystem::path blobs(model::Algorithm algorithm) const;
+  [[nodiscard]] std::string blobs(model::Algorithm algorithm) const;
   /// …/<first 2 hex>
-  [[nodiscard]] std::filesystem::path prefix(const model::Digest& digest) const;
+  [[nodiscard]] std::string prefix(const model::Digest& digest) const;
   /// …/<hex>
-  [[nodiscard]] std::filesystem::path directory(const model::Digest& digest) const;
+  [[nodiscard]] std::string directory(const model::Digest& digest) const;
   /// …/data
-  [[nodiscard]] std::filesystem::path data(const model::Digest& digest) const;
-  [[nodiscard]] std::filesystem::path uploads() const { return root_ / "uploads"; }
-  [[nodiscard]] std::filesystem::path upload(std::string_view uuid) const;
+  [[nodiscard]] std::string data(const model::Digest& digest) const;
+  [[nodiscard]] std::string uploads() const { return root_ + "/uploads"; }
+  [[nodiscard]] std::string upload(std::string_view uuid) const;
 
  private:
-  std::filesystem::path root_;
+  std::string root_;
 };
 
 /// Locations of this store are digests. Errors: kInvalid + kBlob: not one, whatever wrote it.

@@ -4,7 +4,7 @@
 
 namespace roadstead::sys::internal {
 
-Error failed(std::string_view what, const std::filesystem::path& path) {
+Error failed(std::string_view what, PathView path) {
   const int error_number = errno;
   const std::string subject = std::string(what) + " " + path.string();
   if (error_number == ENOENT) {

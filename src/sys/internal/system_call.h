@@ -2,19 +2,18 @@
 
 #include <errno.h>
 
-#include <filesystem>
 #include <string_view>
 
 #include "base/error.h"
 #include "sys/faults.h"
+#include "sys/path_view.h"
 
 namespace roadstead::sys::internal {
 
 /// Makes a system call that reports failure as -1 and errno: after the fault hook, and again while
 /// a signal interrupts it.
 template <typename F>
-auto system_call(std::string_view name, const std::filesystem::path& path, F&& make)
-    -> decltype(make()) {
+auto system_call(std::string_view name, PathView path, F&& make) -> decltype(make()) {
   if (const int error_number = fault(name, path); error_number != 0) [[unlikely]] {
     errno = error_number;
     return -1;
@@ -29,6 +28,6 @@ auto system_call(std::string_view name, const std::filesystem::path& path, F&& m
 
 /// What errno says about `what` done to `path`. Names that are missing or taken get codes of their
 /// own, because callers decide by them.
-Error failed(std::string_view what, const std::filesystem::path& path);
+Error failed(std::string_view what, PathView path);
 
 }  // namespace roadstead::sys::internal
