@@ -1,10 +1,9 @@
 #include <atomic>
 #include <utility>
-#include <vector>
 
-#include "base/guarded.h"
 #include "db/internal/sqlite_checkpointer.h"
 #include "db/internal/sqlite_connection.h"
+#include "db/internal/sqlite_readers.h"
 #include "db/internal/sqlite_session.h"
 #include "db/internal/sqlite_writer.h"
 #include "db/migration.h"
@@ -15,6 +14,7 @@ namespace {
 
 using internal::SqliteCheckpointer;
 using internal::SqliteConnection;
+using internal::SqliteReaders;
 using internal::SqliteSession;
 using internal::SqliteWriter;
 using Access = SqliteConnection::Access;
@@ -80,35 +80,33 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
   SqliteDatabaseImpl(const SqliteOptions& options, const Clock& clock, log::Logger logger,
                      std::unique_ptr<SqliteConnection> writer,
                      std::unique_ptr<SqliteCheckpointer> checkpointer)
-      : options_(options),
-        clock_(clock),
+      : clock_(clock),
         checkpointer_(std::move(checkpointer)),
         writer_(std::move(writer), clock, logger,
                 {.queue_max = options.write_queue_max,
                  .batch_max = options.batch_max,
                  .wait_max = options.write_wait_max,
-                 .before_transaction = [this] { checkpointer_->give_way(); }}) {}
+                 .before_transaction = [this] { checkpointer_->give_way(); }}),
+        readers_([settings = connection_options(
+                      options, Access::kRead)] { return SqliteConnection::open(settings); },
+                 options.readers_max) {}
 
   [[nodiscard]] bool reads_are_local() const override { return true; }
   Result<void> ping() override;
   [[nodiscard]] SqliteStatistics statistics() const override;
 
  protected:
-  Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn) override;
+  Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn,
+                        Snapshot snapshot) override;
   Result<void> run_write(const std::function<Result<void>(WriteSession&)>& fn,
                          Durability durability) override {
     return writer_.run(fn, durability);
   }
 
  private:
-  using Connections = std::vector<std::unique_ptr<SqliteConnection>>;
   class Reader;
-
-  /// The connection used last, whose cache and statements are warm, or a new one.
-  Result<std::unique_ptr<SqliteConnection>> take_reader();
   void return_reader(std::unique_ptr<SqliteConnection> connection);
 
-  const SqliteOptions options_;
   const Clock& clock_;
   std::atomic<std::uint64_t> read_sessions_ = 0;
   std::atomic<std::uint64_t> read_statements_ = 0;
@@ -116,7 +114,7 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
   SqliteWriter writer_;  // Gone before the checkpointer that it reports to.
   // Gone before the connections that may write: the last one to close moves the log into the file
   // and removes it, which a reader cannot do.
-  Guarded<Connections> idle_;
+  SqliteReaders readers_;
 };
 
 /// A connection out of the pool for the time of one session.
@@ -134,38 +132,24 @@ class SqliteDatabaseImpl::Reader {
   std::unique_ptr<SqliteConnection> connection_;
 };
 
-Result<std::unique_ptr<SqliteConnection>> SqliteDatabaseImpl::take_reader() {
-  auto connection = idle_.with([](Connections& idle) -> std::unique_ptr<SqliteConnection> {
-    if (idle.empty()) {
-      return nullptr;
-    }
-    auto last = std::move(idle.back());
-    idle.pop_back();
-    return last;
-  });
-  if (connection != nullptr) {
-    return connection;
-  }
-  return SqliteConnection::open(connection_options(options_, Access::kRead));
-}
-
 void SqliteDatabaseImpl::return_reader(std::unique_ptr<SqliteConnection> connection) {
   read_sessions_.fetch_add(1, std::memory_order_relaxed);
   read_statements_.fetch_add(connection->take_statement_count(), std::memory_order_relaxed);
-  if (connection->in_transaction()) {
-    return;  // It could not even end its transaction: better a new one.
+  if (!connection->in_transaction()) {
+    readers_.give_back(std::move(connection));
   }
-  idle_.with([&](Connections& idle) {
-    if (idle.size() < options_.readers_max) {
-      idle.push_back(std::move(connection));
-    }
-  });
+  // Otherwise it could not even end its transaction: better a new one.
 }
 
-Result<void> SqliteDatabaseImpl::run_read(const std::function<Result<void>(ReadSession&)>& fn) {
+Result<void> SqliteDatabaseImpl::run_read(const std::function<Result<void>(ReadSession&)>& fn,
+                                          Snapshot snapshot) {
   CHECK(!writer_.is_current_thread());  // A write function reads through its own session.
-  const Reader reader(*this, TRY(take_reader()));
+  const Reader reader(*this, TRY(readers_.take()));
   SqliteConnection& connection = reader.connection();
+  if (snapshot == Snapshot::kStatement) {
+    SqliteSession session(connection, clock_, 1);
+    return fn(session);
+  }
   TRY(ReadTransaction::begin(connection));
   const ReadTransaction transaction(connection);
   SqliteSession session(connection, clock_);
@@ -173,7 +157,7 @@ Result<void> SqliteDatabaseImpl::run_read(const std::function<Result<void>(ReadS
 }
 
 Result<void> SqliteDatabaseImpl::ping() {
-  return run_read([](ReadSession& session) {
+  return read_once([](ReadSession& session) {
     return session.each("SELECT 1 FROM schema_version LIMIT 1", {},
                         [](const Row&) { return false; });
   });

@@ -357,14 +357,37 @@ TEST(SqliteRead, TimeStandsStillInASession) {
 TEST(SqliteFile, IsPrivateAndSurvivesReopen) {
   ScratchDatabase database = open_scratch_database();
   ASSERT_TRUE(put(database, "a", "kept"));
-  for (const char* suffix : {"", "-wal", "-shm"}) {
+  for (const char* suffix : {"", "-wal"}) {
     struct stat info = {};
     ASSERT_EQ(::stat((database.path().string() + suffix).c_str(), &info), 0) << suffix;
     EXPECT_EQ(info.st_mode & 0777U, 0600U) << suffix;
   }
+  EXPECT_FALSE(std::filesystem::exists(database.path().string() + "-shm"))
+      << "locks and the log's index live in memory";
   database.reopen();
   EXPECT_EQ(get(database, "a"), "kept");
   EXPECT_TRUE(database->ping());
+}
+
+TEST(SqliteFile, AStatementAloneIsASnapshotWithoutATransaction) {
+  ScratchDatabase database = open_scratch_database();
+  ASSERT_TRUE(put(database, "a", "1"));
+  const auto read = [](ReadSession& session) {
+    return session.first("SELECT value FROM property WHERE name = ?", {"a"},
+                         [](const Row& row) { return std::string(row.text(0)); });
+  };
+  const std::uint64_t before = database->statistics().statements;
+  EXPECT_EQ(database->read_once(read).value(), "1");
+  EXPECT_EQ(database->statistics().statements, before + 1);
+  ASSERT_TRUE(database->write([](WriteSession& session) {
+    return session.execute("UPDATE property SET value = ? WHERE name = ?", {"2", "a"});
+  }));
+  EXPECT_EQ(database->read_once(read).value(), "2") << "nothing is left open between sessions";
+  EXPECT_DEATH(static_cast<void>(database->read_once([&](ReadSession& session) {
+                 static_cast<void>(read(session));
+                 return read(session);
+               })),
+               "statements_left_");
 }
 
 TEST(SqliteFile, CloseLeavesNoLogBehind) {

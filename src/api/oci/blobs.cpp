@@ -64,7 +64,7 @@ class BlobRead final : public OciEndpoint {
       return Error{Code::kNotFound, Subject::kBlob, "blob unknown to registry", {}};
     }
     const model::Digest digest = TRY(parsed);
-    const auto found = TRY(services_.database.read([&](db::ReadSession& session) {
+    const auto found = TRY(services_.database.read_once([&](db::ReadSession& session) {
       return registry::find_blob(session, caller(principal), repository, digest,
                                  {head, services_.options.grace});
     }));

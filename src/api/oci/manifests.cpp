@@ -69,7 +69,7 @@ class ManifestRead final : public OciEndpoint {
       return Error{Code::kNotFound, Subject::kManifest,
                    fmt::format("artifact {}:{} not found", repository.to_string(), text), text};
     }
-    return services_.database.read([&](db::ReadSession& session) {
+    return services_.database.read_once([&](db::ReadSession& session) {
       return registry::find_manifest(session, caller(principal), repository, *reference, probe);
     });
   }

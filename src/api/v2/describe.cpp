@@ -17,7 +17,8 @@ class NoDatabase final : public db::Database {
   Result<void> ping() override { return nothing_here(); }
 
  protected:
-  Result<void> run_read(const std::function<Result<void>(db::ReadSession&)>& /*fn*/) override {
+  Result<void> run_read(const std::function<Result<void>(db::ReadSession&)>& /*fn*/,
+                        Snapshot /*snapshot*/) override {
     return nothing_here();
   }
   Result<void> run_write(const std::function<Result<void>(db::WriteSession&)>& /*fn*/,

@@ -155,11 +155,13 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const Options& 
     TRY(create_private(options.path));
   }
   sqlite3* handle = nullptr;
+  // unix-excl: one process owns the file and holds its lock, so the locks and the index of the
+  // write-ahead log live in memory: two system calls less for each read transaction.
   // NOMUTEX: one thread at a time uses a connection, so its own lock would only cost.
   const int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
                     SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(options.path.c_str(), &handle, flags,
-                                   options.vfs.empty() ? nullptr : options.vfs.c_str());
+                                   options.vfs.empty() ? "unix-excl" : options.vfs.c_str());
   if (handle == nullptr) {
     return error_of(SQLITE_NOMEM, sqlite3_errstr(SQLITE_NOMEM));
   }
@@ -235,24 +237,32 @@ Result<sqlite3_stmt*> SqliteConnection::prepare(std::string_view sql) const {
 
 Result<SqliteConnection::Lease> SqliteConnection::lease(std::string_view sql) {
   ++statement_count_;
-  const auto found = statements_.find(sql);
-  if (found != statements_.end()) {
-    Prepared& prepared = found->second;
-    if (!prepared.busy) {
-      return Lease(prepared.statement, &prepared);
+  Prepared& prepared = *TRY(find_or_prepare(sql));
+  if (!prepared.busy) {
+    return Lease(prepared.statement, &prepared);
+  }
+  return Lease(TRY(prepare(sql)), nullptr);
+}
+
+Result<SqliteConnection::Prepared*> SqliteConnection::find_or_prepare(std::string_view sql) {
+  Guess& guess = guesses_[(reinterpret_cast<std::uintptr_t>(sql.data()) >> 4U) % kGuesses];
+  if (guess.text == sql.data() && guess.statement->first == sql) {
+    return &guess.statement->second;
+  }
+  auto found = statements_.find(sql);
+  if (found == statements_.end()) {
+    sqlite3_stmt* const statement = TRY(prepare(sql));
+    if (statements_.size() >= kStatementsMax) {
+      forget_idle_statements();
     }
-    return Lease(TRY(prepare(sql)), nullptr);
+    found = statements_.emplace(std::string(sql), Prepared{statement}).first;
   }
-  sqlite3_stmt* statement = TRY(prepare(sql));
-  if (statements_.size() >= kStatementsMax) {
-    forget_idle_statements();
-  }
-  Prepared& prepared = statements_[std::string(sql)];
-  prepared.statement = statement;
-  return Lease(statement, &prepared);
+  guess = {sql.data(), &*found};
+  return &found->second;
 }
 
 void SqliteConnection::forget_idle_statements() {
+  guesses_ = {};
   std::erase_if(statements_, [](const auto& entry) {
     if (entry.second.busy) {
       return false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "base/result.h"
 #include "db/database.h"
@@ -75,12 +77,21 @@ class SqliteConnection {
   explicit SqliteConnection(sqlite3* handle) : handle_(handle) {}
   Result<void> configure(const Options& options);
   Result<Lease> lease(std::string_view sql);
+  Result<Prepared*> find_or_prepare(std::string_view sql);
   Result<sqlite3_stmt*> prepare(std::string_view sql) const;
   Result<void> bind(sqlite3_stmt* statement, Params params) const;
   void forget_idle_statements();
 
   sqlite3* handle_;
   std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
+  /// The same statements by where their text lies: hashing a long text costs more than comparing it
+  /// once. Only a guess, because another text may lie there by now.
+  struct Guess {
+    const char* text = nullptr;
+    std::pair<const std::string, Prepared>* statement = nullptr;
+  };
+  static constexpr std::size_t kGuesses = 64;
+  std::array<Guess, kGuesses> guesses_{};
   std::uint64_t statement_count_ = 0;
   std::function<void(std::uint64_t)> commit_hook_;
 };

@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "base/check.h"
+
 namespace roadstead::db::internal {
 
 Result<void> SqliteSession::each(std::string_view sql, Params params,
                                  const std::function<bool(const Row&)>& row) {
+  CHECK(statements_left_-- > 0);
   if (lost_) {
     return *lost_;
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -15,8 +17,10 @@ namespace roadstead::db::internal {
 /// ran then would commit on its own.
 class SqliteSession final : public WriteSession {
  public:
-  SqliteSession(SqliteConnection& connection, const Clock& clock)
-      : connection_(connection), clock_(clock) {}
+  /// `statements_max`: how many statements may run in it, at least one.
+  SqliteSession(SqliteConnection& connection, const Clock& clock,
+                std::size_t statements_max = SIZE_MAX)
+      : connection_(connection), clock_(clock), statements_left_(statements_max) {}
 
   using ReadSession::each;
   using WriteSession::execute;
@@ -37,6 +41,7 @@ class SqliteSession final : public WriteSession {
 
   SqliteConnection& connection_;
   const Clock& clock_;
+  std::size_t statements_left_;
   std::optional<Time> now_;
   std::optional<Error> lost_;
   std::vector<std::function<void()>> hints_;

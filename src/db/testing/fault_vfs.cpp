@@ -97,7 +97,7 @@ struct FaultVfs::State {
 
 FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {
   CHECK(State::current.exchange(state_.get()) == nullptr);
-  state_->platform = sqlite3_vfs_find(nullptr);
+  state_->platform = sqlite3_vfs_find("unix-excl");
   CHECK(state_->platform != nullptr);
   state_->vfs = *state_->platform;
   state_->vfs.zName = "roadstead-faults";
