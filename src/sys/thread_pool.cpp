@@ -75,60 +75,90 @@ void run(const std::function<void()>& task) {
 }  // namespace
 
 struct ThreadPool::State {
+  struct Worker {
+    Semaphore wake;
+    std::function<void()> task;  ///< Handed over before `wake`; empty: look again.
+  };
   struct Queue {
-    std::deque<std::function<void()>> tasks;
+    std::deque<std::function<void()>> tasks;  ///< Empty while a worker is idle.
+    /// The one that worked last is woken first: its stack and the core's caches are warm, and
+    /// threads that are not needed stay asleep.
+    std::vector<Worker*> idle;
     bool stopping = false;
   };
 
-  // Invariant: tokens that are released and not acquired == queued tasks, plus one per live
-  // thread once stopping. So a thread that acquired one finds a task, or may end.
-  Semaphore tokens;
   Guarded<Queue> queue;
   std::atomic<std::size_t> queued = 0;
   std::atomic<std::size_t> busy = 0;
   std::size_t queue_max = 0;
+  std::deque<Worker> workers;
   std::vector<std::thread> threads;
 
   bool push(std::function<void()>&& task, bool limited) {
+    Worker* woken = nullptr;
     const bool pushed = queue.with([&](Queue& q) {
       if (limited && (q.stopping || q.tasks.size() >= queue_max)) {
         return false;
+      }
+      if (!q.idle.empty()) {
+        woken = q.idle.back();
+        q.idle.pop_back();
+        woken->task = std::move(task);
+        return true;
       }
       q.tasks.push_back(std::move(task));
       queued.store(q.tasks.size(), std::memory_order_relaxed);
       return true;
     });
-    if (pushed) {
-      tokens.release();
+    if (woken != nullptr) {
+      woken->wake.release();
     }
     return pushed;
   }
 
-  /// Empty when the thread may end.
-  std::function<void()> pop() {
-    return queue.with([&](Queue& q) -> std::function<void()> {
-      if (q.tasks.empty()) {
-        CHECK(q.stopping);
-        return {};
+  enum class Next { kTask, kWait, kEnd };
+  Next take(Worker& worker) {
+    return queue.with([&](Queue& q) {
+      if (!q.tasks.empty()) {
+        worker.task = std::move(q.tasks.front());
+        q.tasks.pop_front();
+        queued.store(q.tasks.size(), std::memory_order_relaxed);
+        return Next::kTask;
       }
-      std::function<void()> task = std::move(q.tasks.front());
-      q.tasks.pop_front();
-      queued.store(q.tasks.size(), std::memory_order_relaxed);
-      return task;
+      if (q.stopping) {
+        return Next::kEnd;
+      }
+      q.idle.push_back(&worker);
+      return Next::kWait;
     });
   }
 
-  void work() {
+  void work(Worker& worker) {
     for (;;) {
-      tokens.acquire();
-      std::function<void()> task = pop();
-      if (!task) {
+      const Next next = take(worker);
+      if (next == Next::kEnd) {
         return;
       }
+      if (next == Next::kWait) {
+        worker.wake.acquire();
+      }
+      if (!worker.task) {
+        continue;
+      }
       busy.fetch_add(1, std::memory_order_relaxed);
-      run(task);
-      task = nullptr;  // What the task captured goes before the thread counts as idle.
+      run(worker.task);
+      worker.task = nullptr;  // What it captured goes before the thread counts as idle.
       busy.fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
+
+  void stop() {
+    const std::vector<Worker*> idle = queue.with([](Queue& q) {
+      q.stopping = true;
+      return std::exchange(q.idle, {});
+    });
+    for (Worker* worker : idle) {
+      worker->wake.release();
     }
   }
 };
@@ -141,18 +171,16 @@ ThreadPool::ThreadPool(Options options) : state_(std::make_unique<State>()) {
     const std::string suffix = "-" + std::to_string(i);
     const std::size_t prefix_max = std::min<std::size_t>(10, kThreadNameMax - suffix.size());
     std::string name = options.name.substr(0, prefix_max) + suffix;
-    state_->threads.emplace_back([state = state_.get(), name = std::move(name)] {
+    State::Worker& worker = state_->workers.emplace_back();
+    state_->threads.emplace_back([state = state_.get(), &worker, name = std::move(name)] {
       pthread_setname_np(pthread_self(), name.c_str());
-      state->work();
+      state->work(worker);
     });
   }
 }
 
 ThreadPool::~ThreadPool() {
-  state_->queue.with([](State::Queue& queue) { queue.stopping = true; });
-  for (std::size_t i = 0; i < state_->threads.size(); ++i) {
-    state_->tokens.release();
-  }
+  state_->stop();
   for (std::thread& thread : state_->threads) {
     thread.join();
   }

@@ -20,7 +20,7 @@ Error unavailable(std::string message) {
 
 }  // namespace
 
-/// A caller waiting in run(). Lives on the caller's stack until `done` was seen under the lock.
+/// A caller in run(). Lives on the caller's stack until `done` was seen under the lock.
 struct SqliteWriter::Job {
   const Function* function = nullptr;
   Durability durability = Durability::kPowerLoss;
@@ -28,8 +28,9 @@ struct SqliteWriter::Job {
   Result<void> result;
   std::vector<std::function<void()>> hints;
   std::mutex mutex;
-  std::condition_variable finished;
+  std::condition_variable changed;
   bool done = false;
+  bool leads = false;  ///< The thread that waits for it is to lead.
 };
 
 SqliteWriter::SqliteWriter(std::unique_ptr<SqliteConnection> connection, const Clock& clock,
@@ -37,9 +38,7 @@ SqliteWriter::SqliteWriter(std::unique_ptr<SqliteConnection> connection, const C
     : connection_(std::move(connection)),
       clock_(clock),
       logger_(logger),
-      options_(std::move(options)),
-      thread_([this] { loop(); }),
-      thread_id_(thread_.get_id()) {}
+      options_(std::move(options)) {}
 
 SqliteWriter::~SqliteWriter() {
   stop();
@@ -47,10 +46,20 @@ SqliteWriter::~SqliteWriter() {
 
 void SqliteWriter::stop() {
   queue_.with([](Queue& queue) { queue.stopping = true; });
-  wake_.notify_all();
-  if (thread_.joinable()) {
-    thread_.join();
-  }
+  queue_.wait(idle_, [](const Queue& queue) { return !queue.led; }, [](const Queue&) {});
+}
+
+Result<bool> SqliteWriter::enqueue(Job& job) {
+  return queue_.with([&](Queue& queue) -> Result<bool> {
+    if (queue.stopping) {
+      return unavailable("database: shutting down");
+    }
+    if (queue.jobs.size() >= options_.queue_max) {
+      return unavailable("database: too many writes are waiting");
+    }
+    queue.jobs.push_back(&job);
+    return !std::exchange(queue.led, true);
+  });
 }
 
 Result<void> SqliteWriter::run(const Function& function, Durability durability) {
@@ -59,20 +68,16 @@ Result<void> SqliteWriter::run(const Function& function, Durability durability) 
   job.function = &function;
   job.durability = durability;
   job.queued_at = options_.steady_now();
-  const Result<void> queued = queue_.with([&](Queue& queue) -> Result<void> {
-    if (queue.stopping) {
-      return unavailable("database: shutting down");
-    }
-    if (queue.jobs.size() >= options_.queue_max) {
-      return unavailable("database: too many writes are waiting");
-    }
-    queue.jobs.push_back(&job);
-    return {};
-  });
-  TRY(queued);
-  wake_.notify_one();
-  std::unique_lock lock(job.mutex);
-  job.finished.wait(lock, [&] { return job.done; });
+  bool leads = TRY(enqueue(job));
+  if (!leads) {
+    std::unique_lock lock(job.mutex);
+    job.changed.wait(lock, [&] { return job.done || job.leads; });
+    leads = job.leads;
+  }
+  if (leads) {
+    lead();
+    CHECK(job.done);  // It was the first in the queue.
+  }
   return std::move(job.result);
 }
 
@@ -80,23 +85,28 @@ std::size_t SqliteWriter::queued() const {
   return queue_.with([](const Queue& queue) { return queue.jobs.size(); });
 }
 
-void SqliteWriter::loop() {
-  for (;;) {
-    Jobs jobs = wait_for_jobs();
-    if (jobs.empty()) {
-      return;
-    }
-    fail_expired(jobs, 0);
-    run_batch(std::move(jobs), true);
-  }
+void SqliteWriter::lead() {
+  leader_ = std::this_thread::get_id();
+  Jobs jobs;
+  queue_.with([&](Queue& queue) { move_queued(queue, jobs); });
+  fail_expired(jobs, 0);
+  run_batch(std::move(jobs), true);
+  leader_ = std::thread::id();
+  hand_on();
 }
 
-SqliteWriter::Jobs SqliteWriter::wait_for_jobs() {
-  Jobs jobs;
-  queue_.wait(
-      wake_, [](const Queue& queue) { return queue.stopping || !queue.jobs.empty(); },
-      [&](Queue& queue) { move_queued(queue, jobs); });
-  return jobs;
+void SqliteWriter::hand_on() {
+  queue_.with([&](Queue& queue) {
+    if (queue.jobs.empty()) {
+      queue.led = false;
+      idle_.notify_all();  // Under the lock: once stop() has seen this, the writer may be gone.
+      return;
+    }
+    Job& next = *queue.jobs.front();
+    const std::lock_guard lock(next.mutex);
+    next.leads = true;
+    next.changed.notify_one();
+  });
 }
 
 void SqliteWriter::take_more(Jobs& jobs) {
@@ -270,7 +280,7 @@ void SqliteWriter::finish(Job& job) {
   // Under the lock: as soon as it is released the caller may return and the job be gone.
   const std::lock_guard lock(job.mutex);
   job.done = true;
-  job.finished.notify_one();
+  job.changed.notify_one();
 }
 
 }  // namespace roadstead::db::internal

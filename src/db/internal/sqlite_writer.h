@@ -20,8 +20,10 @@
 
 namespace roadstead::db::internal {
 
-/// The only thread that changes the database. It takes queued functions, runs each in a savepoint
-/// of one shared transaction and commits them together: many functions, one sync of the disk.
+/// The only way to change the database. One of the threads that wait leads: it takes all queued
+/// functions, runs each in a savepoint of one shared transaction and commits them together (many
+/// functions, one sync of the disk), then lets the next waiting thread lead. A function that is
+/// alone thus runs on its own thread, without waking another one.
 ///
 /// A batch whose first functions all asked for Durability::kProcessDeath is committed without a
 /// sync and takes in no others; a later synced commit makes it durable as well.
@@ -36,7 +38,7 @@ class SqliteWriter {
     std::size_t queue_max = 4096;
     std::size_t batch_max = 256;
     std::chrono::milliseconds wait_max{10'000};
-    /// Runs on the writer's thread before each transaction.
+    /// Runs before each transaction, on the thread that leads.
     std::function<void()> before_transaction = [] {};
     /// Time for `wait_max`; a collaborator, so that tests need not wait.
     std::function<SteadyTime()> steady_now = [] { return std::chrono::steady_clock::now(); };
@@ -52,10 +54,12 @@ class SqliteWriter {
   /// function: kUnavailable when the queue is full, the wait took too long, the writer stops or the
   /// disk refuses.
   Result<void> run(const Function& function, Durability durability = Durability::kPowerLoss);
-  /// Refuses new functions, runs the queued ones and joins the thread. Idempotent.
+  /// Refuses new functions and returns when the queued ones have run. Idempotent.
   void stop();
-  /// Whether the caller is this thread, and so would wait for itself in run().
-  [[nodiscard]] bool is_current_thread() const { return std::this_thread::get_id() == thread_id_; }
+  /// Whether the caller leads, and so would wait for itself in run().
+  [[nodiscard]] bool is_current_thread() const {
+    return leader_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
 
   [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
@@ -67,6 +71,7 @@ class SqliteWriter {
   using Jobs = std::vector<Job*>;
   struct Queue {
     std::deque<Job*> jobs;
+    bool led = false;  ///< Some thread leads, or is being told to.
     bool stopping = false;
   };
   enum class Outcome {
@@ -75,9 +80,11 @@ class SqliteWriter {
     kUnmatched,  ///< COMMIT refused the content of the batch, so one of several is at fault.
   };
 
-  void loop();
-  /// Waits for work; empty when the writer stops and nothing is left.
-  Jobs wait_for_jobs();
+  /// Queues `job`; true when the caller has to lead.
+  Result<bool> enqueue(Job& job);
+  /// Runs one batch that begins with the caller's own job, then hands the lead on.
+  void lead();
+  void hand_on();
   /// Appends what is queued now, up to batch_max in total; functions that waited too long fail.
   void take_more(Jobs& jobs);
   void move_queued(Queue& queue, Jobs& jobs) const;
@@ -101,13 +108,12 @@ class SqliteWriter {
   log::Logger logger_;
   const Options options_;
   Guarded<Queue> queue_;
-  std::condition_variable wake_;
-  bool syncing_ = true;  ///< What the connection does at COMMIT; of the writer's thread.
+  std::condition_variable idle_;  ///< Nobody leads any more.
+  std::atomic<std::thread::id> leader_;
+  bool syncing_ = true;  ///< What the connection does at COMMIT; of the thread that leads.
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> functions_ = 0;
   std::atomic<std::uint64_t> statements_ = 0;
-  std::thread thread_;  // After all that it uses.
-  const std::thread::id thread_id_;
 };
 
 }  // namespace roadstead::db::internal
