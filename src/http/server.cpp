@@ -76,7 +76,8 @@ Result<void> check(const ServerOptions& options) {
   if (std::any_of(options.listen.begin(), options.listen.end(), wants_tls) && !options.tls) {
     return Error{Code::kInvalid, Subject::kNone, "listening with TLS needs a certificate", {}};
   }
-  if (options.limits.upload_buffer_bytes == 0 || options.limits.body_rate_window.count() <= 0) {
+  if (options.limits.upload_buffer_bytes == 0 || options.limits.body_rate_window.count() <= 0 ||
+      options.limits.streams_per_connection_max == 0) {
     return Error{Code::kInvalid, Subject::kNone, "a limit of zero makes no sense here", {}};
   }
   return {};
@@ -94,7 +95,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application
   auto proxies = TRY(TrustedProxies::parse(options.trusted_proxies));
   std::unique_ptr<TlsContext> tls;
   if (options.tls) {
-    tls = TRY(TlsContext::load(*options.tls));
+    tls = TRY(TlsContext::load(*options.tls, options.http2));
   }
   std::vector<std::uint16_t> ports;
   std::vector<std::vector<Listener>> of_loops(options.io_threads);

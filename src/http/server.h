@@ -39,12 +39,14 @@ struct Limits {
   std::size_t connections_max = 65'536;
   std::size_t connections_per_address_max =
       0;  ///< 0: no limit. Applied after trusted-proxy resolution.
+  std::size_t streams_per_connection_max = 100;  ///< HTTP/2: requests under way at once.
   std::size_t upload_buffer_bytes = std::size_t{512} << 10U;  ///< Two per streaming upload.
 };
 
 struct ServerOptions {
   std::vector<ListenOptions> listen;
   std::optional<TlsOptions> tls;
+  bool http2 = true;  ///< Under TLS, with clients that offer it; without, everyone gets HTTP/1.1.
   std::vector<std::string>
       trusted_proxies;  ///< Addresses or CIDR blocks whose X-Forwarded-* count.
   Limits limits;

@@ -1,10 +1,10 @@
-#include <condition_variable>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "http/server.h"
 #include "http/testing/client.h"
+#include "http/testing/logged_sink.h"
 #include "http/testing/test_server.h"
 
 namespace roadstead::http {
@@ -14,33 +14,8 @@ using std::chrono::milliseconds;
 using testing::Answer;
 using testing::Client;
 using testing::fetch;
+using testing::Gate;
 using testing::TestServer;
-
-/// Holds handlers until it is opened.
-class Gate {
- public:
-  void enter() {
-    state_.with([](State& state) { ++state.entered; });
-    changed_.notify_all();
-    state_.wait(changed_, [](const State& state) { return state.open; }, [](State&) {});
-  }
-  void wait_for(int count) {
-    state_.wait(
-        changed_, [&](const State& state) { return state.entered >= count; }, [](State&) {});
-  }
-  void open() {
-    state_.with([](State& state) { state.open = true; });
-    changed_.notify_all();
-  }
-
- private:
-  struct State {
-    int entered = 0;
-    bool open = false;
-  };
-  Guarded<State> state_;
-  std::condition_variable changed_;
-};
 
 class ServerLimitsTest : public ::testing::Test {
  protected:

@@ -1,6 +1,3 @@
-#include <unistd.h>
-
-#include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -18,30 +15,14 @@ using testing::TestServer;
 
 class ServerTlsTest : public ::testing::Test {
  protected:
-  ServerTlsTest()
-      : folder_(std::filesystem::temp_directory_path() /
-                ("roadstead-tls-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directory(folder_);
-    install("first");
-    host.options.listen = {{"127.0.0.1", 0, true}, {"127.0.0.1", 0, false}};
-    host.options.tls = TlsOptions{folder_ / "cert.pem", folder_ / "key.pem"};
+  ServerTlsTest() {
+    host.listen_tls();
     host.application["/scheme"].on_try_now = [](const Request& request, Context&) {
       Response response;
       response.set_body(std::string(request.scheme), "text/plain");
       return response;
     };
   }
-  ~ServerTlsTest() override {
-    host.stop();
-    std::filesystem::remove_all(folder_);
-  }
-  void install(const std::string& name) {
-    const auto made = testing::make_certificate(name);
-    std::ofstream(folder_ / "cert.pem") << made.certificate;
-    std::ofstream(folder_ / "key.pem") << made.key;
-  }
-
-  std::filesystem::path folder_;
   TestServer host;
 };
 
@@ -63,13 +44,13 @@ TEST_F(ServerTlsTest, ReloadKeepsConnectionsAndChangesNewOnes) {
   const std::uint16_t port = host.port();
   Client old(port, true);
   EXPECT_EQ(old.get("/scheme").status, 200);
-  install("second");
+  host.install_certificate("second");
   EXPECT_TRUE(host.server->reload_tls().has_value());
   EXPECT_EQ(Client(port, true).certificate_name(), "second");
   EXPECT_EQ(old.get("/scheme").status, 200);
   EXPECT_EQ(old.certificate_name(), "first");
 
-  std::ofstream(folder_ / "key.pem") << "garbage";
+  std::ofstream(host.folder() / "key.pem") << "garbage";
   const auto failed = host.server->reload_tls();
   EXPECT_FALSE(failed.has_value());
   EXPECT_EQ(Client(port, true).certificate_name(), "second");
@@ -80,7 +61,7 @@ TEST_F(ServerTlsTest, MovesBigBodiesBothWays) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     bytes[i] = static_cast<char>(i * 31 >> 3U);
   }
-  auto opened = sys::File::open(folder_ / "big", sys::File::Mode::kCreateNew).value();
+  auto opened = sys::File::open(host.folder() / "big", sys::File::Mode::kCreateNew).value();
   opened.write_at(0, std::as_bytes(std::span(bytes))).value();
   const auto file = std::make_shared<const sys::File>(std::move(opened));
   host.application["/file"].on_try_now = [&](const Request&, Context&) {
@@ -104,7 +85,7 @@ TEST_F(ServerTlsTest, MovesBigBodiesBothWays) {
 }
 
 TEST_F(ServerTlsTest, AnUnusableCertificateIsNamed) {
-  host.options.tls->certificate = folder_ / "absent.pem";
+  host.options.tls->certificate = host.folder() / "absent.pem";
   SystemClock clock;
   log::Sink sink(-1, log::Format::kText, log::Level::kError, clock);
   sys::ThreadPool pool({"test", 1, 1});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/internal/http2_connection.h"
 #include "http/internal/loop.h"
 #include "http/internal/serving.h"
 
@@ -59,8 +60,18 @@ void Connection::pump() {
       case Step::kGone:
         end();
         return;
+      case Step::kReplace:
+        become_http2();
+        return;
     }
   }
+}
+
+/// Ends this object; the socket lives on.
+void Connection::become_http2() {
+  const int fd = transport_->descriptor();
+  loop_.replace(*this, std::make_unique<Http2Connection>(loop_, std::move(*transport_), peer()),
+                fd);
 }
 
 Connection::Step Connection::advance() {
@@ -181,6 +192,9 @@ Connection::Step Connection::advance_handshake() {
   switch (transport_->tls() == nullptr ? IoResult::Kind::kFailed
                                        : transport_->tls()->handshake().kind) {
     case IoResult::Kind::kMoved:
+      if (transport_->tls()->speaks_http2()) {
+        return Step::kReplace;
+      }
       state_ = State::kHead;
       readable_ = true;  // The first request may have come with the last handshake message.
       return Step::kAgain;
@@ -281,15 +295,8 @@ Connection::Step Connection::dispatch() {
   if (exchange.endpoint->body_mode() == BodyMode::kStreamed) {
     return submit(Job::kWhole);
   }
-  if (!loop_.late()) {
-    try {
-      if (auto response = exchange.endpoint->try_now(exchange.request, exchange.context)) {
-        return respond(std::move(*response));
-      }
-    } catch (const std::exception& error) {
-      exchange.context.logger.error("request handler threw", {{"what", error.what()}});
-      return refuse(500, "internal server error");
-    }
+  if (auto response = answer_in_place(loop_, exchange)) {
+    return respond(std::move(*response));
   }
   return submit(Job::kHandle);
 }

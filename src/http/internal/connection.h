@@ -42,12 +42,13 @@ class Connection final : public Link, private JobOwner {
     kGone,       ///< Closed; waits for a job.
   };
   /// What advance() asks its caller to do.
-  enum class Step { kAgain, kWait, kYield, kGone };
+  enum class Step { kAgain, kWait, kYield, kGone, kReplace };
   enum class Timer : std::uint8_t { kNone, kIdle, kHead, kRate, kLinger };
 
   void on_job_done() override;
   void pump();
   Step advance();
+  void become_http2();
   void end();  ///< Reports an unfinished request, closes, and destroys when no job runs.
 
   // connection.cpp: requests

@@ -19,20 +19,23 @@ void append_number(std::string& out, std::uint64_t number) {
   out.append(digits.data(), end);
 }
 
-bool status_has_body(int status) {
-  return status >= 200 && status != 204 && status != 304;
-}
-
 }  // namespace
 
-void Outgoing::start(Response response, const Framing& framing) {
+Outgoing::Part Outgoing::choose_part(const Response& response, const Framing& framing) {
   const std::uint64_t total =
       framing.head_only ? response.content_length() : body_length(response.body());
-  status_ = framing.selection.kind == Selection::Kind::kPartial       ? 206
+  const bool partial = framing.selection.kind == Selection::Kind::kPartial;
+  status_ = partial                                                   ? 206
             : framing.selection.kind == Selection::Kind::kNotModified ? 304
                                                                       : response.status();
-  choose_window(response, framing, total);
-  write_head(response, framing, total);
+  offset_ = partial ? framing.selection.offset : 0;
+  remaining_ = partial ? framing.selection.length : total;
+  return {status_, offset_, remaining_, total, partial};
+}
+
+void Outgoing::start(Response response, const Framing& framing) {
+  const Part part = choose_part(response, framing);
+  write_head(response, framing, part.total);
   head_bytes_ = head_.size();
   if (framing.head_only || !status_has_body(status_)) {
     remaining_ = 0;
@@ -44,13 +47,6 @@ void Outgoing::start(Response response, const Framing& framing) {
   }
   // Kept even when nothing of it is sent: a source must be destroyed on the worker pool.
   body_ = std::move(response.body());
-}
-
-void Outgoing::choose_window(const Response& /*response*/, const Framing& framing,
-                             std::uint64_t total) {
-  const bool partial = framing.selection.kind == Selection::Kind::kPartial;
-  offset_ = partial ? framing.selection.offset : 0;
-  remaining_ = partial ? framing.selection.length : total;
 }
 
 void Outgoing::write_head(const Response& response, const Framing& framing, std::uint64_t total) {

@@ -34,8 +34,31 @@ class Outgoing {
     kFailed,
   };
 
+  /// What of a representation is sent, and under which status.
+  struct Part {
+    int status = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    std::uint64_t total = 0;
+    bool partial = false;  ///< Says so in a Content-Range.
+  };
+
   void start(Response response, const Framing& framing);
   Step advance(Transport& transport, std::span<char> scratch);
+
+  // For a protocol with frames of its own, instead of start() and advance():
+
+  /// Takes the body; head and framing are the caller's.
+  Part start_body(Response& response, const Framing& framing);
+  /// Body bytes that copy_body() can deliver now; 0 at the end, or when load_piece() must run
+  /// first.
+  [[nodiscard]] std::uint64_t available() const;
+  [[nodiscard]] std::uint64_t remaining() const { return remaining_; }
+  /// The next bytes of the body, at most available(), as sent. False when they cannot be read.
+  bool copy_body(std::span<char> into);
+  /// What the access log shows of a request that ends without an answer.
+  void set_unsent_status(int status) { status_ = status; }
+
   /// Pulls the next piece of a BodySource. May block. False closes the connection.
   bool load_piece();
 
@@ -47,8 +70,8 @@ class Outgoing {
   void reset();
 
  private:
+  Part choose_part(const Response& response, const Framing& framing);
   void write_head(const Response& response, const Framing& framing, std::uint64_t total);
-  void choose_window(const Response& response, const Framing& framing, std::uint64_t total);
   Step send_head(Transport& transport);
   Step send_text(Transport& transport);
   Step send_file(Transport& transport, std::span<char> scratch);

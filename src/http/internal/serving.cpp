@@ -1,5 +1,6 @@
 #include "http/internal/serving.h"
 
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -76,6 +77,18 @@ Selection choose_part(Loop& loop, const Exchange& exchange, Response& response) 
   response = loop.shared().application.refuse(416, exchange.request.path, "range not satisfiable");
   response.add_header("Content-Range", "bytes */" + std::to_string(total));
   return {};
+}
+
+std::optional<Response> answer_in_place(Loop& loop, Exchange& exchange) {
+  if (loop.late()) {
+    return std::nullopt;
+  }
+  try {
+    return exchange.endpoint->try_now(exchange.request, exchange.context);
+  } catch (const std::exception& error) {
+    exchange.context.logger.error("request handler threw", {{"what", error.what()}});
+    return refusal(loop, exchange, 500, "internal server error");
+  }
 }
 
 bool submit_job(Loop& loop, Exchange& exchange, Job job) {

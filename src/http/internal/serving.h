@@ -23,6 +23,8 @@ Response refusal(Loop& loop, Exchange& exchange, int status, std::string_view re
 /// Which part of `response` the request asks for. Becomes a 416 when there is no such part.
 Selection choose_part(Loop& loop, const Exchange& exchange, Response& response);
 
+/// What the endpoint answers on this thread, or nothing: it has to wait, or the loop is late.
+std::optional<Response> answer_in_place(Loop& loop, Exchange& exchange);
 /// Gives the job to the pool; false when its queue is full.
 bool submit_job(Loop& loop, Exchange& exchange, Job job);
 /// More work for a request that the pool has admitted before.

@@ -11,6 +11,10 @@ namespace roadstead::http {
 /// Unknown codes get an empty reason.
 std::string_view status_line(int status);
 
+[[nodiscard]] constexpr bool status_has_body(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
+
 /// Bytes that are really there, whatever set_length_only() said.
 std::uint64_t body_length(const Response::Body& body);
 

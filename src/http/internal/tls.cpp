@@ -40,19 +40,36 @@ Error tls_error(const std::filesystem::path& file, std::string_view what) {
                {}};
 }
 
-int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_length,
-                    const unsigned char* offered, unsigned int offered_length, void* /*argument*/) {
-  static constexpr std::array<unsigned char, 9> kOurs{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+// Protocols by preference, each behind its length (RFC 7301). The second list is the end of the
+// first.
+constexpr std::array<unsigned char, 12> kProtocols{2,   'h', '2', 8,   'h', 't',
+                                                   't', 'p', '/', '1', '.', '1'};
+constexpr std::size_t kHttp2Bytes = 3;
+
+int choose_protocol(std::span<const unsigned char> ours, const unsigned char** chosen,
+                    unsigned char* chosen_length, std::span<const unsigned char> offered) {
   unsigned char* selected = nullptr;
-  if (SSL_select_next_proto(&selected, chosen_length, kOurs.data(), kOurs.size(), offered,
-                            offered_length) != OPENSSL_NPN_NEGOTIATED) {
+  if (SSL_select_next_proto(&selected, chosen_length, ours.data(),
+                            static_cast<unsigned>(ours.size()), offered.data(),
+                            static_cast<unsigned>(offered.size())) != OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   *chosen = selected;
   return SSL_TLSEXT_ERR_OK;
 }
 
-void configure(SSL_CTX* context) {
+int choose_any(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_length,
+               const unsigned char* offered, unsigned int offered_length, void* /*argument*/) {
+  return choose_protocol(kProtocols, chosen, chosen_length, {offered, offered_length});
+}
+
+int choose_http1(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_length,
+                 const unsigned char* offered, unsigned int offered_length, void* /*argument*/) {
+  return choose_protocol(std::span(kProtocols).subspan(kHttp2Bytes), chosen, chosen_length,
+                         {offered, offered_length});
+}
+
+void configure(SSL_CTX* context, bool http2) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                    SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -68,15 +85,15 @@ void configure(SSL_CTX* context) {
   SSL_CTX_set_session_id_context(context, kSessions.data(), kSessions.size());
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
   SSL_CTX_sess_set_cache_size(context, 4096);
-  SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
+  SSL_CTX_set_alpn_select_cb(context, http2 ? choose_any : choose_http1, nullptr);
 }
 
-Result<std::shared_ptr<SSL_CTX>> make_context(const TlsOptions& options) {
+Result<std::shared_ptr<SSL_CTX>> make_context(const TlsOptions& options, bool http2) {
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (!context) {
     return Error{Code::kInternal, Subject::kNone, "cannot create a TLS context", {}};
   }
-  configure(context.get());
+  configure(context.get(), http2);
   if (SSL_CTX_use_certificate_chain_file(context.get(), options.certificate.c_str()) != 1) {
     return tls_error(options.certificate, "cannot use certificate");
   }
@@ -138,6 +155,13 @@ IoResult TlsSession::send_file(int file, std::uint64_t offset, std::uint64_t len
                   : failure(static_cast<int>(sent));
 }
 
+bool TlsSession::speaks_http2() const {
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &length);
+  return length == kHttp2Bytes - 1 && name[0] == 'h' && name[1] == '2';
+}
+
 void TlsSession::close_notify() {
   if (!broken_ && SSL_is_init_finished(ssl_) != 0) {
     ERR_clear_error();
@@ -146,14 +170,14 @@ void TlsSession::close_notify() {
   }
 }
 
-Result<std::unique_ptr<TlsContext>> TlsContext::load(const TlsOptions& options) {
-  std::unique_ptr<TlsContext> holder(new TlsContext(options));
+Result<std::unique_ptr<TlsContext>> TlsContext::load(const TlsOptions& options, bool http2) {
+  std::unique_ptr<TlsContext> holder(new TlsContext(options, http2));
   TRY(holder->reload());
   return holder;
 }
 
 Result<void> TlsContext::reload() {
-  auto fresh = TRY(make_context(options_));
+  auto fresh = TRY(make_context(options_, http2_));
   context_.with([&](std::shared_ptr<SSL_CTX>& current) { current.swap(fresh); });
   return {};
 }

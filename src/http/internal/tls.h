@@ -31,6 +31,8 @@ class TlsSession {
   /// Whether the kernel encrypts what is sent, so that send_file() works.
   [[nodiscard]] bool kernel_sends() const;
   IoResult send_file(int file, std::uint64_t offset, std::uint64_t length);
+  /// Whether client and server agreed on HTTP/2, once the handshake is complete.
+  [[nodiscard]] bool speaks_http2() const;
   void close_notify();
 
  private:
@@ -39,11 +41,12 @@ class TlsSession {
   bool broken_ = false;
 };
 
-/// Certificate, key and protocol settings: TLS 1.2 or later, HTTP/1.1 by ALPN. Thread-safe.
+/// Certificate, key and protocol settings: TLS 1.2 or later, HTTP/2 or HTTP/1.1 by ALPN.
+/// Thread-safe.
 class TlsContext {
  public:
   /// Errors: kInvalid naming the file that is not usable.
-  static Result<std::unique_ptr<TlsContext>> load(const TlsOptions& options);
+  static Result<std::unique_ptr<TlsContext>> load(const TlsOptions& options, bool http2);
   /// Takes the files as they are now; sessions that exist keep what they began with. On error
   /// nothing changes.
   Result<void> reload();
@@ -51,8 +54,9 @@ class TlsContext {
   std::unique_ptr<TlsSession> accept(int fd);
 
  private:
-  explicit TlsContext(TlsOptions options) : options_(std::move(options)) {}
+  TlsContext(TlsOptions options, bool http2) : options_(std::move(options)), http2_(http2) {}
   TlsOptions options_;
+  bool http2_;
   /// Shared by this holder and by accept() while it makes a session of it.
   Guarded<std::shared_ptr<ssl_ctx_st>> context_;
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace roadstead::http {
 namespace {
@@ -27,9 +28,14 @@ IoResult result_of(ssize_t moved) {
 
 }  // namespace
 
+Transport::Transport(Transport&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)) {}
+
 Transport::~Transport() {
   tls_.reset();
-  ::close(fd_);
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
 }
 
 IoResult Transport::read(std::span<char> into) {

@@ -14,6 +14,7 @@ class Transport {
  public:
   Transport(int fd, std::unique_ptr<TlsSession> tls) : fd_(fd), tls_(std::move(tls)) {}
   ~Transport();
+  Transport(Transport&& other) noexcept;
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 

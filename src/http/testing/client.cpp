@@ -73,9 +73,17 @@ struct Client::State {
     }
   }
 
-  bool secure() {
+  bool secure(std::string_view protocols) {
     context = SSL_CTX_new(TLS_client_method());
     ssl = SSL_new(context);
+    std::string list;
+    for (const std::string_view protocol : split(protocols, ',')) {
+      list.append(1, static_cast<char>(protocol.size())).append(protocol);
+    }
+    if (!protocols.empty()) {
+      SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(list.data()),
+                          static_cast<unsigned>(list.size()));
+    }
     SSL_set_fd(ssl, fd);
     return SSL_connect(ssl) == 1;
   }
@@ -111,10 +119,10 @@ bool Answer::has(std::string_view name) const {
   return false;
 }
 
-Client::Client(std::uint16_t port, bool tls, std::string_view address)
+Client::Client(std::uint16_t port, bool tls, std::string_view address, std::string_view protocols)
     : state_(std::make_unique<State>()) {
   state_->fd = connect_to(port, std::string(address));
-  if (state_->fd >= 0 && tls && !state_->secure()) {
+  if (state_->fd >= 0 && tls && !state_->secure(protocols)) {
     ::close(state_->fd);
     state_->fd = -1;
   }
@@ -233,6 +241,15 @@ std::string Client::certificate_name() const {
                             name.size());
   X509_free(certificate);
   return name.data();
+}
+
+std::string Client::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  if (state_->ssl != nullptr) {
+    SSL_get0_alpn_selected(state_->ssl, &name, &length);
+  }
+  return {reinterpret_cast<const char*>(name), length};
 }
 
 Answer fetch(std::uint16_t port, std::string_view method, std::string_view path,

@@ -22,12 +22,15 @@ struct Answer {
   [[nodiscard]] bool has(std::string_view name) const;
 };
 
-/// A blocking HTTP/1.1 client for tests: raw bytes in, raw bytes out, over loopback. Every read
-/// gives up after 20 s, so that a broken server fails a test instead of hanging it.
+/// A blocking HTTP/1.1 client for tests (other protocols through send() and read_some()): raw bytes
+/// in, raw bytes out, over loopback. Every read gives up after 20 s, so that a broken server fails
+/// a test instead of hanging it.
 class Client {
  public:
-  /// `tls` accepts any certificate. `address`: "127.0.0.1" or "::1".
-  explicit Client(std::uint16_t port, bool tls = false, std::string_view address = "127.0.0.1");
+  /// `tls` accepts any certificate. `address`: "127.0.0.1" or "::1". `protocols`: what to offer by
+  /// ALPN, separated by commas.
+  explicit Client(std::uint16_t port, bool tls = false, std::string_view address = "127.0.0.1",
+                  std::string_view protocols = {});
   ~Client();
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
@@ -53,6 +56,8 @@ class Client {
   void reset();
   /// Common name of the server's certificate; empty without TLS.
   [[nodiscard]] std::string certificate_name() const;
+  /// What ALPN agreed on; empty without.
+  [[nodiscard]] std::string protocol() const;
 
  private:
   struct State;

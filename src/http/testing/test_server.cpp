@@ -3,7 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
+
 #include "base/check.h"
+#include "http/testing/client.h"
 
 namespace roadstead::http::testing {
 
@@ -81,6 +85,9 @@ TestServer::~TestServer() {
   pool.reset();
   sink_.reset();
   ::close(null_);
+  if (!folder_.empty()) {
+    std::filesystem::remove_all(folder_);
+  }
 }
 
 void TestServer::start() {
@@ -88,6 +95,21 @@ void TestServer::start() {
   auto started = Server::start(options, application, observer, *pool, log::Logger(*sink_));
   CHECK(started.has_value());
   server = std::move(started).value();
+}
+
+void TestServer::listen_tls() {
+  std::string name = std::filesystem::temp_directory_path() / "roadstead-tls-XXXXXX";
+  CHECK(::mkdtemp(name.data()) != nullptr);
+  folder_ = name;
+  install_certificate("first");
+  options.listen.insert(options.listen.begin(), {"127.0.0.1", 0, true});
+  options.tls = TlsOptions{folder_ / "cert.pem", folder_ / "key.pem"};
+}
+
+void TestServer::install_certificate(std::string_view common_name) {
+  const Certificate made = make_certificate(common_name);
+  std::ofstream(folder_ / "cert.pem") << made.certificate;
+  std::ofstream(folder_ / "key.pem") << made.key;
 }
 
 void TestServer::stop() {

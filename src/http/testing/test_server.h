@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -77,6 +78,11 @@ class TestServer {
   ~TestServer();
   void start();
   void stop();
+  /// Adds a TLS listener at the front, with a certificate of its own.
+  void listen_tls();
+  /// Puts another certificate where the first one is.
+  void install_certificate(std::string_view common_name);
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] std::uint16_t port() const { return server->ports().front(); }
 
   FunctionApplication application;
@@ -87,6 +93,7 @@ class TestServer {
   std::unique_ptr<Server> server;
 
  private:
+  std::filesystem::path folder_;  ///< Of the certificate; empty without.
   int null_ = -1;
   SystemClock clock_;
   std::unique_ptr<log::Sink> sink_;
