@@ -188,6 +188,7 @@ Result<void> Node::Parts::listen() {
   const bool tls = !settings.tls_certificate.empty();
   if (tls) {
     options.tls = http::TlsOptions{settings.tls_certificate, settings.tls_key};
+    options.http2 = settings.tls_http2;
     certificate_read_at = certificate_changed_at();
   }
   for (const std::string& address : settings.listen) {

@@ -35,6 +35,7 @@ struct Settings {
 
   std::string tls_certificate;
   std::string tls_key;
+  bool tls_http2 = true;
 
   Seconds token_lifetime{30 * 60};
   std::string token_signing_key;

@@ -31,6 +31,8 @@ constexpr std::array kEntries{
                  "PEM file with the certificate chain", &Settings::tls_certificate},
     SettingEntry{"tls.key", "ROADSTEAD_TLS_KEY", "PEM file with the private key",
                  &Settings::tls_key},
+    SettingEntry{"tls.http2", "ROADSTEAD_TLS_HTTP2", "offer HTTP/2 to clients that use TLS",
+                 &Settings::tls_http2},
     SettingEntry{"token.lifetime", "ROADSTEAD_TOKEN_LIFETIME", "how long a bearer token is valid",
                  &Settings::token_lifetime, 60, kDay},
     SettingEntry{"token.signing_key", "ROADSTEAD_TOKEN_SIGNING_KEY",

@@ -38,7 +38,7 @@ TEST_F(SettingsTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
   environment_ = {{"ROADSTEAD_LOG_LEVEL", "warning"}, {"ROADSTEAD_LISTEN", "127.0.0.1:2, [::1]:3"}};
   SettingSources sources = from_file(
       "log: {level: debug, format: json}\nlisten: ['127.0.0.1:1']\ntoken:\n  lifetime: "
-      "2h\ndata_dir: /d\n"
+      "2h\ndata_dir: /d\ntls: {http2: no}\n"
       "registry: {free_space_floor: 1GiB, sparse_indexes: yes}\n");
   sources.flags["log.level"] = "error";
   const Settings settings = load_settings(sources).value();
@@ -48,6 +48,7 @@ TEST_F(SettingsTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
   EXPECT_EQ(settings.token_lifetime, Seconds(7200));
   EXPECT_EQ(settings.free_space_floor.value, std::uint64_t{1} << 30U);
   EXPECT_TRUE(settings.sparse_indexes);
+  EXPECT_FALSE(settings.tls_http2);
   EXPECT_EQ(settings.idle_time, Seconds(75));
   EXPECT_EQ(settings.database_url, "sqlite:/d/roadstead.db");
 }
