@@ -152,6 +152,7 @@ Result<void> Node::Parts::open(const std::function<void(std::string_view)>& prin
   crypto::SigningKey key = TRY(signing_key(settings, *database, directory.secret_key()));
   TRY(first_start(settings, directory, *database, print));
   registry_options = TRY(app::registry_options(settings));
+  registry_options.upload_key = crypto::hmac_sha256(directory.secret_key(), "ids of uploads");
   tokens.emplace(clock, std::move(key), token_options(settings));
   return {};
 }

@@ -31,6 +31,9 @@ struct Options {
   bool shared_database = false;
   /// Accept an index whose children are not all here.
   bool sparse_indexes = false;
+  /// What ids of uploads are made with; the same for all processes over one database. Must be
+  /// secret only so that ids which nobody was given stay unknown.
+  std::string upload_key;
   /// sys::boot_id(): staged bytes that were not synced are void after another boot.
   std::string boot_id;
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "registry/internal/place.h"
+#include "registry/internal/upload_id.h"
 #include "registry/internal/upload_rows.h"
 
 namespace roadstead::registry::internal {
@@ -24,7 +25,8 @@ UploadRow upload_from(const db::Row& row, int at) {
                    static_cast<std::uint64_t>(row.integer(at + 4)),
                    std::string(row.text(at + 5)),
                    std::string(row.text(at + 6)),
-                   row.time(at + 7)};
+                   row.time(at + 7),
+                   true};
 }
 
 /// Staged bytes were written, not synced: they are void after another boot.
@@ -38,8 +40,6 @@ struct Limit {
   std::int64_t max;
   std::string_view of;
 };
-
-using Running = std::function<bool(const std::string& id)>;
 
 /// The longest idle upload below one limit that nobody is writing to.
 Result<std::optional<ExpiredUpload>> find_idle(db::ReadSession& session, const Options& options,
@@ -63,24 +63,46 @@ Result<std::optional<ExpiredUpload>> find_idle(db::ReadSession& session, const O
   return idle;
 }
 
-/// Makes room below one limit: nothing to do, the token of an idle upload that was removed, or
+std::array<Limit, 2> limits_of(const Options& options, const UploadOwner& owner) {
+  return {Limit{"identity", db::Param(owner.identity), options.uploads_per_identity_max,
+                "one identity"},
+          Limit{"project_id", db::Param(owner.project), options.uploads_per_project_max,
+                "one project"}};
+}
+
+/// How there is room below one limit: there is, or after an idle upload is removed, or
 /// kRateLimited.
-Result<std::optional<std::string>> make_room(db::WriteSession& session, const Options& options,
-                                             const Limit& limit, const Running& running) {
+Result<std::optional<ExpiredUpload>> find_room(db::ReadSession& session, const Options& options,
+                                               const Limit& limit, const Running& running) {
   const auto open = TRY(session.first(
       fmt::format("SELECT COUNT(*) FROM upload WHERE {} = ? AND expires_at > ?", limit.column),
       {limit.value, session.now()}, [](const db::Row& row) { return row.integer(0); }));
   if (open.value_or(0) < limit.max) {
-    return std::optional<std::string>();
+    return std::optional<ExpiredUpload>();
   }
-  const auto idle = TRY(find_idle(session, options, limit, running));
+  auto idle = TRY(find_idle(session, options, limit, running));
   if (!idle) {
     return Error{Code::kRateLimited, Subject::kUpload,
                  fmt::format("too many open uploads: at most {} of {}", limit.max, limit.of),
                  std::to_string(options.upload_idle.count())};
   }
-  TRY(session.execute("DELETE FROM upload WHERE id = ?", {idle->id}));
-  return std::optional<std::string>(idle->token);
+  return idle;
+}
+
+/// What the id itself tells of an upload without a row.
+std::optional<UploadRow> promised(const Options& options, const UploadPlace& place,
+                                  std::string_view id) {
+  const auto promise = read_upload_id(options.upload_key, place, id);
+  if (!promise) {
+    return std::nullopt;
+  }
+  UploadRow row;
+  row.id = id;
+  row.project = place.project;
+  row.token = new_upload_token(promise->algorithm);
+  row.expires_at = promise->expires_at;
+  row.stored = false;
+  return row;
 }
 
 }  // namespace
@@ -122,6 +144,9 @@ Result<UploadRow> read_upload(db::ReadSession& session, const Options& options,
                           return auth::ProjectAccess::from_row(row);
                         }));
   TRY(permit(caller, access, repository));
+  if (!found) {
+    found = promised(options, {access->project(), repository}, id);
+  }
   if (!found || !usable(*found, options, session.now())) {
     return upload_unknown(id);
   }
@@ -133,7 +158,12 @@ Result<UploadRow> reload_upload(db::ReadSession& session, const Options& options
   static const std::string kSql = fmt::format("SELECT {} FROM upload up WHERE up.id = ?", kColumns);
   auto row = TRY(
       session.first(kSql, {seen.id}, [](const db::Row& found) { return upload_from(found, 0); }));
-  if (!row || row->repository != seen.repository || !usable(*row, options, session.now())) {
+  if (!row && !seen.stored) {
+    return seen;
+  }
+  // An id that was made for one repository is never the id of another's row.
+  const bool moved = row && seen.stored && row->repository != seen.repository;
+  if (!row || moved || !usable(*row, options, session.now())) {
     return upload_unknown(seen.id);
   }
   return std::move(*row);
@@ -180,25 +210,40 @@ Result<void> finish_upload(db::WriteSession& session, const UploadRow& row) {
   return {};
 }
 
-Result<std::vector<std::string>> insert_upload(db::WriteSession& session, const Options& options,
-                                               const NewUpload& upload, const Running& running) {
-  std::vector<std::string> evicted;
-  const std::array<Limit, 2> limits{Limit{"identity", db::Param(upload.identity),
-                                          options.uploads_per_identity_max, "one identity"},
-                                    Limit{"project_id", db::Param(upload.project),
-                                          options.uploads_per_project_max, "one project"}};
-  for (const Limit& limit : limits) {
-    auto token = TRY(make_room(session, options, limit, running));
-    if (token) {
-      evicted.push_back(std::move(*token));
+Result<void> remove_upload(db::WriteSession& session, const std::string& id) {
+  TRY(session.execute("DELETE FROM upload WHERE id = ?", {id}));
+  return {};
+}
+
+Result<void> check_upload_limits(db::ReadSession& session, const Options& options,
+                                 const UploadOwner& owner, const Running& running) {
+  for (const Limit& limit : limits_of(options, owner)) {
+    TRY(find_room(session, options, limit, running));
+  }
+  return {};
+}
+
+Result<std::vector<ExpiredUpload>> insert_upload(db::WriteSession& session, const Options& options,
+                                                 const UploadRow& upload,
+                                                 const std::string& identity,
+                                                 const Running& running) {
+  std::vector<ExpiredUpload> evicted;
+  const UploadOwner owner{upload.project, identity};
+  for (const Limit& limit : limits_of(options, owner)) {
+    if (auto idle = TRY(find_room(session, options, limit, running))) {
+      TRY(remove_upload(session, idle->id));
+      evicted.push_back(std::move(*idle));
     }
   }
   const Time now = session.now();
-  TRY(session.execute(
+  const auto inserted = session.execute(
       "INSERT INTO upload (id, project_id, repository_id, identity, generation, byte_offset, "
-      "storage_token, boot_id, creation_time, expires_at) VALUES (?, ?, ?, ?, 0, 0, ?, ?, ?, ?)",
-      {upload.id, upload.project, upload.repository, upload.identity,
-       new_upload_token(upload.algorithm), options.boot_id, now, now + options.upload_lifetime}));
+      "storage_token, boot_id, creation_time, expires_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+      {upload.id, upload.project, upload.repository, identity, upload.offset, upload.token,
+       options.boot_id, now, now + options.upload_lifetime});
+  if (!inserted) {
+    return inserted.error().code == Code::kConflict ? upload_taken_over() : inserted.error();
+  }
   return evicted;
 }
 

@@ -18,6 +18,10 @@
 
 namespace roadstead::registry {
 
+namespace internal {
+struct UploadRow;
+}
+
 struct UploadStatus {
   std::string id;            ///< A UUID.
   std::uint64_t offset = 0;  ///< Bytes that survive the end of the process.
@@ -44,6 +48,7 @@ class UploadSession {
 struct Chunk {
   std::optional<std::uint64_t> first;   ///< Of Content-Range; absent: wherever the upload stands.
   std::optional<std::uint64_t> length;  ///< Of the body, when known.
+  bool last = false;                    ///< A PUT: the upload ends with it.
 };
 
 /// Blob uploads: resumable, one writer at a time, across restarts of the process. Thread-safe.
@@ -63,15 +68,16 @@ class Uploads {
 
   /// Errors of all: as permit(); kNotFound + kUpload for an unknown or expired upload.
 
-  /// Errors: kRateLimited + kUpload above a limit of open uploads, kDenied + kQuota when the
-  /// project is full, kUnavailable + kStorage when the store is.
+  /// Announces an upload; writes nothing, and waits for nothing but a read. Errors: kDenied +
+  /// kQuota when the project is full, kUnavailable + kStorage when the store is.
   Result<UploadStatus> start(const Caller& caller, const model::RepositoryName& repository,
                              model::Algorithm algorithm);
   /// Gives `repository` a lease on content that the caller may read: in `from`, or anywhere. False
   /// when there is none that the caller may read. Errors: kDenied + kQuota.
   Result<bool> mount(const Caller& caller, const model::RepositoryName& repository,
                      const model::Digest& digest, const std::optional<model::RepositoryName>& from);
-  /// Errors: kRange + kUpload when the chunk does not begin at the offset; `detail` is the offset.
+  /// Errors: kRange + kUpload when the chunk does not begin at the offset; `detail` is the offset;
+  /// kRateLimited + kUpload when the first chunk would be one open upload too many.
   Result<std::unique_ptr<UploadSession>> open(const Caller& caller,
                                               const model::RepositoryName& repository,
                                               std::string_view id, const Chunk& chunk);
@@ -93,6 +99,8 @@ class Uploads {
   struct State;
 
  private:
+  Result<internal::UploadRow> find(db::ReadSession& session, const Caller& caller,
+                                   const model::RepositoryName& repository, std::string_view id);
   std::unique_ptr<State> state_;
 };
 

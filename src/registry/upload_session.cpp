@@ -1,4 +1,5 @@
 #include <chrono>
+#include <vector>
 
 #include "registry/internal/content.h"
 #include "registry/internal/place.h"
@@ -31,8 +32,12 @@ class Session final : public UploadSession {
   Result<void> open_writer(const Chunk& chunk);
 
  private:
+  Result<void> check_room();
   Result<void> touch();
   Result<void> discard();
+  Result<void> store_first(UploadRow& row);
+  Result<void> forget_row();
+  void end();
   Result<void> record(db::WriteSession& session, const model::Digest& digest,
                       const storage::Location& location);
   void forget_published(const model::Digest& digest, const storage::Location& location);
@@ -47,9 +52,14 @@ class Session final : public UploadSession {
 };
 
 Result<void> Session::open_writer(const Chunk& chunk) {
-  if (target_.has_row && !state_.shared()) {
+  const bool may_have_changed =
+      state_.changes.load(std::memory_order_acquire) != target_.changes_before;
+  if (may_have_changed && !state_.shared()) {
     // An earlier request may have ended since the row was read. From now on none can: this one is
     // in the table, and no other process writes here.
+    if (state_.has_ended(id())) {
+      return upload_unknown(id());
+    }
     const auto reload = [&](db::ReadSession& session) {
       return reload_upload(session, state_.options, target_.row);
     };
@@ -66,9 +76,9 @@ Result<void> Session::open_writer(const Chunk& chunk) {
       return resumed.error();
     }
     // The staged bytes are gone: nothing can be added to this upload any more.
-    TRY(state_.database.write(
-        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }, kVoid));
-    return upload_unknown(target_.row.id);
+    TRY(forget_row());
+    end();
+    return upload_unknown(id());
   }
   active_->writer = std::move(*resumed);
   offset_ = active_->writer->offset();
@@ -89,15 +99,22 @@ Result<void> Session::write(std::span<const std::byte> bytes) {
   unchecked_ += bytes.size();
   if (unchecked_ >= kCheckEvery) {
     unchecked_ = 0;
-    TRY(state_.check_room(target_.row.project, 0));
+    TRY(check_room());
   }
   return touch();
+}
+
+Result<void> Session::check_room() {
+  TRY(state_.check_space(0));
+  return state_.database.read([&](db::ReadSession& session) {
+    return state_.check_quota(session, target_.row.project, 0);
+  });
 }
 
 Result<void> Session::touch() {
   // Pacing only; what expires is decided by the database's clock.
   const auto now = std::chrono::steady_clock::now();
-  if (!target_.has_row || now - touched_ < state_.options.upload_idle / 2) {
+  if (!target_.row.stored || now - touched_ < state_.options.upload_idle / 2) {
     return {};
   }
   touched_ = now;
@@ -107,7 +124,6 @@ Result<void> Session::touch() {
 }
 
 Result<UploadStatus> Session::checkpoint() {
-  CHECK(target_.has_row);
   const std::lock_guard lock(active_->mutex);
   if (active_->superseded || active_->writer == nullptr) {
     return upload_taken_over();
@@ -115,12 +131,38 @@ Result<UploadStatus> Session::checkpoint() {
   UploadRow row = target_.row;
   row.token = TRY(active_->writer->checkpoint());
   row.offset = active_->writer->offset();
-  TRY(state_.database.write(
-      [&](db::WriteSession& session) { return save_upload(session, state_.options, row); }, kVoid));
+  if (row.stored) {
+    const auto save = [&](db::WriteSession& session) {
+      return save_upload(session, state_.options, row);
+    };
+    TRY(state_.database.write(save, kVoid));
+  } else {
+    TRY(store_first(row));
+  }
+  state_.changes.fetch_add(1, std::memory_order_release);
   target_.row = std::move(row);
   active_->writer.reset();
   active_->reserved.store(0, std::memory_order_relaxed);
   return UploadStatus{target_.row.id, target_.row.offset};
+}
+
+/// The first bytes that an upload keeps give it a row, and its repository one.
+Result<void> Session::store_first(UploadRow& row) {
+  std::vector<ExpiredUpload> evicted;
+  const auto running = [&](const std::string& id) { return state_.active.contains(id); };
+  const auto insert = [&](db::WriteSession& session) -> Result<void> {
+    row.repository = TRY(ensure_repository(session, row.project, target_.repository));
+    evicted = TRY(insert_upload(session, state_.options, row, target_.identity, running));
+    return {};
+  };
+  TRY(state_.database.write(insert, kVoid));
+  row.stored = true;
+  row.generation = 1;
+  for (const ExpiredUpload& upload : evicted) {
+    state_.end(upload.id);
+    static_cast<void>(state_.store.discard(upload.token));  // Otherwise reap() finds it.
+  }
+  return {};
 }
 
 Result<void> Session::commit(const model::Digest& expected) {
@@ -147,14 +189,27 @@ Result<void> Session::commit(const model::Digest& expected) {
     forget_published(expected, location);
     return recorded.error();
   }
+  end();
   return {};
 }
 
-Result<void> Session::discard() {
-  if (target_.has_row) {
-    TRY(state_.database.write(
-        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }, kVoid));
+/// Nothing of the upload is left, and no request will find it.
+void Session::end() {
+  state_.end(id());
+  state_.changes.fetch_add(1, std::memory_order_release);
+}
+
+Result<void> Session::forget_row() {
+  if (!target_.row.stored) {
+    return {};
   }
+  return state_.database.write(
+      [&](db::WriteSession& session) { return finish_upload(session, target_.row); }, kVoid);
+}
+
+Result<void> Session::discard() {
+  TRY(forget_row());
+  end();
   static_cast<void>(active_->writer->discard());  // Otherwise reap() finds it.
   active_->writer.reset();
   return {};
@@ -163,13 +218,16 @@ Result<void> Session::discard() {
 Result<void> Session::record(db::WriteSession& session, const model::Digest& digest,
                              const storage::Location& location) {
   Holder holder{target_.row.project, target_.row.repository};
-  if (target_.has_row) {
+  if (target_.row.stored) {
     TRY(finish_upload(session, target_.row));
     if (!TRY(repository_usable(session, holder.repository))) {
       return upload_unknown(target_.row.id);
     }
   } else {
     holder.repository = TRY(ensure_repository(session, holder.project, target_.repository));
+    if (state_.shared()) {
+      TRY(remove_upload(session, target_.row.id));  // Another process may have given it one.
+    }
   }
   const Held held = TRY(ensure_blob(session, digest, static_cast<std::int64_t>(offset_), location));
   return lease_blob(session, state_.options, holder, held);
@@ -185,10 +243,8 @@ void Session::forget_published(const model::Digest& digest, const storage::Locat
   if (named && (!named->has_value() || **named != location.value)) {
     static_cast<void>(state_.store.remove(std::span(&location, 1)));
   }
-  if (target_.has_row) {
-    static_cast<void>(state_.database.write(
-        [&](db::WriteSession& session) { return finish_upload(session, target_.row); }, kVoid));
-  }
+  static_cast<void>(forget_row());
+  end();
 }
 
 }  // namespace
@@ -203,8 +259,10 @@ Result<void> check_order(const Chunk& chunk, const UploadRow& row) {
 
 Result<std::unique_ptr<UploadSession>> open_session(Uploads::State& state, SessionTarget target,
                                                     const Chunk& chunk) {
-  // The generation orders the requests of all processes, a counter those of this one.
-  const std::int64_t turn = state.shared() ? target.row.generation : ++state.turns;
+  // A counter orders the requests of this process, before it the generation those of all.
+  constexpr std::int64_t kTurnsPerGeneration = std::int64_t{1} << 32U;
+  const std::int64_t generation = state.shared() ? target.row.generation : 0;
+  const std::int64_t turn = generation * kTurnsPerGeneration + ++state.turns;
   auto active = std::make_shared<ActiveUpload>(turn, target.row.project);
   active->reserved = chunk.length.value_or(0);
   auto session = std::make_unique<Session>(state, std::move(target), active);

@@ -1,5 +1,7 @@
 #include "registry/upload.h"
 
+#include <algorithm>
+#include <cctype>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -26,6 +28,15 @@ class UploadTest : public ::testing::Test {
     return bench.uploads->start(RegistryBench::push(who), repo, model::Algorithm::kSha256)
         .value()
         .id;
+  }
+  /// An upload that has one byte, and so a row.
+  Result<std::string> stage(const auth::Principal& person) {
+    const auto caller = RegistryBench::push(person);
+    const std::string id = TRY(bench.uploads->start(caller, repo, model::Algorithm::kSha256)).id;
+    const auto session = TRY(bench.uploads->open(caller, repo, id, {0, 1}));
+    TRY(session->write(bytes_of("x")));
+    TRY(session->checkpoint());
+    return id;
   }
   Result<FoundBlob> find(const model::Digest& digest, bool head = false) {
     return bench.database->read([&](db::ReadSession& session) {
@@ -189,14 +200,94 @@ TEST_F(UploadTest, AnotherProcessTakesTheUploadOver) {
   bench.options.shared_database = true;
   Uploads one(bench.database.get(), *bench.store, bench.locks, bench.options);
   Uploads other(bench.database.get(), *bench.store, bench.locks, bench.options);
-  const std::string id =
-      one.start(RegistryBench::push(who), repo, model::Algorithm::kSha256).value().id;
+  const std::string id = stage(who).value();
   const auto earlier = one.open(RegistryBench::push(who), repo, id, {}).value();
   ASSERT_TRUE(earlier->write(bytes_of("AAAA")));
   const auto later = other.open(RegistryBench::push(who), repo, id, {}).value();
   ASSERT_TRUE(later->write(bytes_of("bbbb")));
   EXPECT_EQ(earlier->checkpoint().error().code, Code::kConflict);
-  EXPECT_TRUE(later->commit(model::Digest::of("bbbb")));
+  EXPECT_TRUE(later->commit(model::Digest::of("xbbbb")));
+}
+
+TEST_F(UploadTest, TwoProcessesNeverMixTheFirstBytesOfAnUpload) {
+  bench.options.shared_database = true;
+  Uploads one(bench.database.get(), *bench.store, bench.locks, bench.options);
+  Uploads other(bench.database.get(), *bench.store, bench.locks, bench.options);
+  const auto caller = RegistryBench::push(who);
+  const std::string id = one.start(caller, repo, model::Algorithm::kSha256).value().id;
+  const auto first = one.open(caller, repo, id, {}).value();
+  const auto second = other.open(caller, repo, id, {}).value();
+  const auto third = other.open(caller, repo, id, {}).value();
+  ASSERT_TRUE(first->write(bytes_of("AAAA")));
+  EXPECT_FALSE(second->write(bytes_of("bbbb"))) << "taken over inside its process";
+  ASSERT_TRUE(third->write(bytes_of("cccc")));
+  ASSERT_TRUE(first->checkpoint());
+  EXPECT_EQ(third->checkpoint().error().code, Code::kConflict);
+
+  const auto last = other.open(caller, repo, id, {4, 3}).value();
+  ASSERT_TRUE(last->write(bytes_of("BBB")));
+  EXPECT_TRUE(last->commit(model::Digest::of("AAAABBB")));
+  EXPECT_EQ(other.status(caller, repo, id).error().code, Code::kNotFound);
+}
+
+TEST_F(UploadTest, TheCommitOfOneProcessEndsTheUploadForAll) {
+  bench.options.shared_database = true;
+  Uploads one(bench.database.get(), *bench.store, bench.locks, bench.options);
+  Uploads other(bench.database.get(), *bench.store, bench.locks, bench.options);
+  const auto caller = RegistryBench::push(who);
+  const std::string id = one.start(caller, repo, model::Algorithm::kSha256).value().id;
+  const auto first = one.open(caller, repo, id, {}).value();
+  const auto second = other.open(caller, repo, id, {std::nullopt, std::nullopt, true}).value();
+  ASSERT_TRUE(first->write(bytes_of("AAAA")));
+  ASSERT_TRUE(first->checkpoint());
+  ASSERT_TRUE(second->write(bytes_of("bb")));
+  EXPECT_TRUE(second->commit(model::Digest::of("bb")));
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM upload"), 0);
+}
+
+TEST_F(UploadTest, AnAnnouncedUploadCostsNoRow) {
+  const auto commits = bench.database->statistics().commits;
+  const std::string id = start();
+  EXPECT_EQ(bench.database->statistics().commits, commits);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM repository"), 0);
+  // Known to any process with the same key, also after a restart.
+  bench.uploads =
+      std::make_unique<Uploads>(bench.database.get(), *bench.store, bench.locks, bench.options);
+  EXPECT_EQ(bench.uploads->status(RegistryBench::push(who), repo, id).value().offset, 0U);
+  const auto session = open(id);
+  ASSERT_TRUE(session->write(bytes_of("abc")));
+  EXPECT_TRUE(session->commit(model::Digest::of("abc")));
+  EXPECT_EQ(bench.uploads->open(RegistryBench::push(who), repo, id, {}).error().code,
+            Code::kNotFound);
+}
+
+TEST_F(UploadTest, AnAnnouncedUploadCanBeCancelled) {
+  const std::string id = start();
+  ASSERT_TRUE(bench.uploads->cancel(RegistryBench::push(who), repo, id));
+  EXPECT_EQ(bench.uploads->status(RegistryBench::push(who), repo, id).error().code,
+            Code::kNotFound);
+  EXPECT_EQ(bench.uploads->open(RegistryBench::push(who), repo, id, {}).error().code,
+            Code::kNotFound);
+}
+
+TEST_F(UploadTest, AnIdThatNobodyWasGivenIsUnknown) {
+  std::string id = start();
+  const auto code = [&](const std::string& text) {
+    const auto status = bench.uploads->status(RegistryBench::push(who), repo, text);
+    return status ? Code::kInternal : status.error().code;
+  };
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    std::string other = id;
+    other[i] = other[i] == '0' ? '1' : '0';
+    EXPECT_EQ(code(other), Code::kNotFound) << other;
+  }
+  std::string upper = id;
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) { return std::toupper(c); });
+  if (upper != id) {
+    EXPECT_EQ(code(upper), Code::kNotFound) << "one upload, one id";
+  }
+  EXPECT_EQ(code(""), Code::kNotFound);
+  EXPECT_EQ(code(id + "-"), Code::kNotFound);
 }
 
 TEST_F(UploadTest, GoesOnAfterARestart) {
@@ -242,9 +333,12 @@ TEST_F(UploadTest, CancelEndsItAlsoUnderARunningRequest) {
 }
 
 TEST_F(UploadTest, ExpiresAndIsReaped) {
-  const std::string id = start();
+  const std::string announced = start();
+  const std::string id = stage(who).value();
   bench.clock.advance(bench.options.upload_lifetime);
   EXPECT_EQ(bench.uploads->status(RegistryBench::push(who), repo, id).error().code,
+            Code::kNotFound);
+  EXPECT_EQ(bench.uploads->status(RegistryBench::push(who), repo, announced).error().code,
             Code::kNotFound);
   EXPECT_EQ(bench.uploads->reap(10).value(), 1U);
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM upload"), 0);
@@ -258,12 +352,14 @@ TEST_F(UploadTest, AnUploadBelongsToItsRepository) {
 
 TEST_F(UploadTest, OpenUploadsAreLimitedAndIdleOnesGiveWay) {
   for (std::int64_t i = 0; i < bench.options.uploads_per_identity_max; ++i) {
-    start();
+    ASSERT_TRUE(stage(who));
   }
-  const auto refused =
-      bench.uploads->start(RegistryBench::push(who), repo, model::Algorithm::kSha256);
+  // Told before the first byte of the chunk.
+  const auto refused = bench.uploads->open(RegistryBench::push(who), repo, start(), {0, 1});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kRateLimited);
+  // An upload that ends with its first request never is an open one.
+  EXPECT_TRUE(bench.uploads->open(RegistryBench::push(who), repo, start(), {0, 1, true}));
   bench.clock.advance(bench.options.upload_idle);
   // The one that somebody writes to does not give way, however old it is.
   const std::string busy = "SELECT id FROM upload ORDER BY expires_at, id LIMIT 1";
@@ -276,7 +372,7 @@ TEST_F(UploadTest, OpenUploadsAreLimitedAndIdleOnesGiveWay) {
                       .value();
   const auto session = open(id);
   bench.execute("UPDATE upload SET expires_at = expires_at - 60000000 WHERE id = ?", {id});
-  start();
+  ASSERT_TRUE(stage(who));
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM upload WHERE id = ?", {id}), 1);
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM upload"), bench.options.uploads_per_identity_max);
 }
@@ -287,9 +383,7 @@ TEST_F(UploadTest, ProjectLimitCountsEveryIdentity) {
       std::make_unique<Uploads>(bench.database.get(), *bench.store, bench.locks, bench.options);
   for (int i = 0; i < 4; ++i) {
     const auto other = bench.person(bench.add_user("u" + std::to_string(i), true));
-    const auto upload =
-        bench.uploads->start(RegistryBench::push(other), repo, model::Algorithm::kSha256);
-    EXPECT_EQ(upload.has_value(), i < 3);
+    EXPECT_EQ(stage(other).has_value(), i < 3);
   }
 }
 

@@ -2,6 +2,7 @@
 #include "registry/internal/mount.h"
 #include "registry/internal/place.h"
 #include "registry/internal/quota.h"
+#include "registry/internal/upload_id.h"
 #include "registry/internal/upload_state.h"
 #include "sys/process.h"
 
@@ -12,6 +13,7 @@ using internal::UploadRow;
 namespace {
 
 constexpr std::size_t kStaleMax = 1000;
+constexpr std::chrono::milliseconds kFreeSpaceFresh{50};
 /// Loss of power voids the staged bytes, so the rows that only tell of them need no sync.
 constexpr auto kVoid = db::Durability::kProcessDeath;
 
@@ -23,53 +25,55 @@ Uploads::Uploads(db::Database& database, storage::BlobStore& store, storage::Dig
 
 Uploads::~Uploads() = default;
 
-Result<void> Uploads::State::check_room(ProjectId project, std::uint64_t incoming) {
-  const auto room = TRY(store.free_space());
+Result<void> Uploads::State::check_space(std::uint64_t incoming) {
+  const auto now = std::chrono::steady_clock::now();
+  FreeSpace room = free_space_.with([](const FreeSpace& known) { return known; });
+  if (now - room.read_at > kFreeSpaceFresh) {
+    room = {now, TRY(store.free_space())};
+    free_space_.with([&](FreeSpace& known) { known = room; });
+  }
   const std::uint64_t floor = options.free_space_floor.value;
-  if (room && (*room < floor || *room - floor < incoming)) {
+  if (room.bytes && (*room.bytes < floor || *room.bytes - floor < incoming)) {
     return Error{Code::kUnavailable, Subject::kStorage, "no room for uploads at the moment", {}};
   }
-  internal::Quota quota;
-  std::int64_t staged = 0;
-  const auto sum_up = [&](db::ReadSession& session) -> Result<void> {
-    quota = TRY(internal::read_quota(session, project));
-    if (!quota.unlimited()) {
-      staged = TRY(internal::staged_bytes(session, project));
-    }
-    return {};
-  };
-  TRY(database.read(sum_up));
+  return {};
+}
+
+Result<void> Uploads::State::check_quota(db::ReadSession& session, ProjectId project,
+                                         std::uint64_t incoming) {
+  const internal::Quota quota = TRY(internal::read_quota(session, project));
   if (quota.unlimited()) {
     return {};
   }
-  staged += static_cast<std::int64_t>(active.reserved(project) + incoming);
+  const std::int64_t staged = TRY(internal::staged_bytes(session, project)) +
+                              static_cast<std::int64_t>(active.reserved(project) + incoming);
   if (quota.used > quota.limit || staged > quota.limit - quota.used) {
     return internal::quota_exceeded(quota, staged);
   }
   return {};
 }
 
+void Uploads::State::end(const std::string& id) {
+  ended_.with([&](LruMap<char>& ended) { ended.put(id, 0); });
+}
+
+bool Uploads::State::has_ended(const std::string& id) {
+  return ended_.with([&](LruMap<char>& ended) { return ended.find(id) != nullptr; });
+}
+
 Result<UploadStatus> Uploads::start(const Caller& caller, const model::RepositoryName& repository,
                                     model::Algorithm algorithm) {
-  const internal::Place place = TRY(state_->database.read(
-      [&](db::ReadSession& session) { return internal::find_place(session, caller, repository); }));
-  TRY(state_->check_room(place.project, 0));
-  internal::NewUpload upload{
-      sys::random_uuid(), place.project, {}, caller.principal.label(), algorithm};
-  std::vector<std::string> evicted;
-  const auto running = [&](const std::string& id) { return state_->active.contains(id); };
-  const auto insert = [&](db::WriteSession& session) -> Result<void> {
-    upload.repository = TRY(internal::ensure_repository(session, place.project, repository));
-    evicted = TRY(internal::insert_upload(session, state_->options, upload, running));
+  std::string id;
+  const auto promise = [&](db::ReadSession& session) -> Result<void> {
+    const internal::Place place = TRY(internal::find_place(session, caller, repository));
+    TRY(state_->check_quota(session, place.project, 0));
+    id = internal::make_upload_id(state_->options.upload_key, {place.project, repository},
+                                  {algorithm, session.now() + state_->options.upload_lifetime});
     return {};
   };
-  TRY(state_->database.write(insert, kVoid));
-  for (const std::string& token : evicted) {
-    if (!internal::algorithm_of_new(token)) {
-      static_cast<void>(state_->store.discard(token));  // Otherwise reap() finds it.
-    }
-  }
-  return UploadStatus{std::move(upload.id), 0};
+  TRY(state_->database.read(promise));
+  TRY(state_->check_space(0));
+  return UploadStatus{std::move(id), 0};
 }
 
 Result<bool> Uploads::mount(const Caller& caller, const model::RepositoryName& repository,
@@ -104,62 +108,81 @@ Result<bool> Uploads::mount(const Caller& caller, const model::RepositoryName& r
 Result<std::unique_ptr<UploadSession>> Uploads::open(const Caller& caller,
                                                      const model::RepositoryName& repository,
                                                      std::string_view id, const Chunk& chunk) {
-  const UploadRow seen = TRY(state_->database.read([&](db::ReadSession& session) {
-    return internal::read_upload(session, state_->options, caller, repository, id);
-  }));
-  // A chunk out of order must not disturb a request that is writing.
-  TRY(internal::check_order(chunk, seen));
-  TRY(state_->check_room(seen.project, chunk.length.value_or(0)));
-  if (!state_->shared()) {
-    return internal::open_session(*state_, {seen, true, repository}, chunk);
+  internal::SessionTarget target{{}, repository, caller.principal.label(), state_->changes.load()};
+  const auto running = [&](const std::string& other) { return state_->active.contains(other); };
+  const auto look = [&](db::ReadSession& session) -> Result<void> {
+    target.row = TRY(find(session, caller, repository, id));
+    // A chunk out of order must not disturb a request that is writing.
+    TRY(internal::check_order(chunk, target.row));
+    if (!target.row.stored && !chunk.last) {
+      TRY(internal::check_upload_limits(session, state_->options,
+                                        {target.row.project, target.identity}, running));
+    }
+    return state_->check_quota(session, target.row.project, chunk.length.value_or(0));
+  };
+  TRY(state_->database.read(look));
+  TRY(state_->check_space(chunk.length.value_or(0)));
+  if (state_->shared() && target.row.stored) {
+    const auto claim = [&](db::WriteSession& session) {
+      return internal::claim_upload(session, state_->options, target.row);
+    };
+    target.row = TRY(state_->database.write(claim, kVoid));
   }
-  UploadRow row = TRY(state_->database.write(
-      [&](db::WriteSession& session) {
-        return internal::claim_upload(session, state_->options, seen);
-      },
-      kVoid));
-  return internal::open_session(*state_, {std::move(row), true, repository}, chunk);
+  return internal::open_session(*state_, std::move(target), chunk);
 }
 
 Result<std::unique_ptr<UploadSession>> Uploads::open_single(const Caller& caller,
                                                             const model::RepositoryName& repository,
                                                             model::Algorithm algorithm,
                                                             std::optional<std::uint64_t> length) {
-  const internal::Place place = TRY(state_->database.read(
-      [&](db::ReadSession& session) { return internal::find_place(session, caller, repository); }));
-  TRY(state_->check_room(place.project, length.value_or(0)));
-  UploadRow row;
-  row.id = sys::random_uuid();
-  row.project = place.project;
-  row.generation = 1;
-  row.token = internal::new_upload_token(algorithm);
-  return internal::open_session(*state_, {std::move(row), false, repository},
-                                {std::nullopt, length});
+  internal::SessionTarget target{{}, repository, caller.principal.label(), state_->changes.load()};
+  target.row.id = sys::random_uuid();
+  target.row.token = internal::new_upload_token(algorithm);
+  target.row.stored = false;
+  const auto look = [&](db::ReadSession& session) -> Result<void> {
+    target.row.project = TRY(internal::find_place(session, caller, repository)).project;
+    return state_->check_quota(session, target.row.project, length.value_or(0));
+  };
+  TRY(state_->database.read(look));
+  TRY(state_->check_space(length.value_or(0)));
+  return internal::open_session(*state_, std::move(target), {std::nullopt, length, true});
+}
+
+Result<internal::UploadRow> Uploads::find(db::ReadSession& session, const Caller& caller,
+                                          const model::RepositoryName& repository,
+                                          std::string_view id) {
+  UploadRow row = TRY(internal::read_upload(session, state_->options, caller, repository, id));
+  if (!row.stored && state_->has_ended(row.id)) {
+    return internal::upload_unknown(id);
+  }
+  return row;
 }
 
 Result<UploadStatus> Uploads::status(const Caller& caller, const model::RepositoryName& repository,
                                      std::string_view id) {
-  UploadRow row = TRY(state_->database.read([&](db::ReadSession& session) {
-    return internal::read_upload(session, state_->options, caller, repository, id);
-  }));
+  UploadRow row = TRY(state_->database.read_once(
+      [&](db::ReadSession& session) { return find(session, caller, repository, id); }));
   return UploadStatus{std::move(row.id), row.offset};
 }
 
 Result<void> Uploads::cancel(const Caller& caller, const model::RepositoryName& repository,
                              std::string_view id) {
-  const UploadRow seen = TRY(state_->database.read([&](db::ReadSession& session) {
-    return internal::read_upload(session, state_->options, caller, repository, id);
-  }));
-  // Claimed first, so that a request that is writing now can no longer save or commit.
+  const UploadRow seen = TRY(state_->database.read_once(
+      [&](db::ReadSession& session) { return find(session, caller, repository, id); }));
   std::string token;
-  const auto end = [&](db::WriteSession& session) -> Result<void> {
-    const UploadRow row = TRY(internal::claim_upload(session, state_->options, seen));
-    token = row.token;
-    return internal::finish_upload(session, row);
-  };
-  TRY(state_->database.write(end, kVoid));
+  if (seen.stored) {
+    // Claimed first, so that a request that is writing now can no longer save or commit.
+    const auto end = [&](db::WriteSession& session) -> Result<void> {
+      const UploadRow row = TRY(internal::claim_upload(session, state_->options, seen));
+      token = row.token;
+      return internal::finish_upload(session, row);
+    };
+    TRY(state_->database.write(end, kVoid));
+  }
+  state_->end(seen.id);
+  state_->changes.fetch_add(1, std::memory_order_release);
   state_->active.stop(seen.id);
-  if (!internal::algorithm_of_new(token)) {
+  if (!token.empty()) {
     static_cast<void>(state_->store.discard(token));  // Otherwise reap() finds it.
   }
   return {};
@@ -175,10 +198,11 @@ Result<std::size_t> Uploads::reap(std::size_t count) {
     }
     const bool gone = TRY(state_->database.write(
         [&](db::WriteSession& session) { return internal::remove_expired(session, upload.id); }));
-    if (gone && !internal::algorithm_of_new(upload.token)) {
+    if (gone) {
+      state_->changes.fetch_add(1, std::memory_order_release);
       TRY(state_->store.discard(upload.token));
+      ++removed;
     }
-    removed += gone ? 1 : 0;
   }
   // Staged bytes that no row names any more: a process died, or a discard failed.
   const auto stale = TRY(state_->store.stale_uploads(2 * state_->options.upload_lifetime));

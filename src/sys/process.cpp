@@ -84,6 +84,10 @@ std::string random_uuid() {
   random_bytes(bytes);
   bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};  // Version 4.
   bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};  // The variant of RFC 9562.
+  return uuid_text(bytes);
+}
+
+std::string uuid_text(std::span<const std::byte, 16> bytes) {
   std::string text = to_hex(bytes);
   for (const std::size_t dash : {8U, 13U, 18U, 23U}) {
     text.insert(dash, 1, '-');

@@ -16,6 +16,8 @@ namespace roadstead::sys {
 void random_bytes(std::span<std::byte> into);
 /// 128 random bits as a lower-case RFC 9562 version 4 UUID.
 std::string random_uuid();
+/// The lower-case text form of a UUID.
+std::string uuid_text(std::span<const std::byte, 16> bytes);
 
 /// The kernel's boot id: data that was written but not synced is void once it changes.
 Result<std::string> boot_id();

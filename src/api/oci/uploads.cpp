@@ -263,7 +263,8 @@ class UploadFinish final : public UploadEndpoint {
       return Error{Code::kInvalid, Subject::kDigest, "the digest of the blob is missing", {}};
     }
     const model::Digest digest = TRY(model::Digest::parse(*text));
-    const registry::Chunk chunk = TRY(chunk_of(request));
+    registry::Chunk chunk = TRY(chunk_of(request));
+    chunk.last = true;
     auto session =
         TRY(services_.uploads.open(caller(principal), repository, context.parameters[1], chunk));
     return Opened(std::make_unique<Sink>(std::move(session), repository, digest, finish_blob,

@@ -17,7 +17,7 @@
 
 namespace roadstead::registry::internal {
 
-/// A row of `upload`, as one request sees it.
+/// An upload as one request sees it: a row of `upload`, or what its id promises.
 struct UploadRow {
   std::string id;
   ProjectId project;
@@ -27,6 +27,8 @@ struct UploadRow {
   std::string token;  ///< Of the blob store, or new_upload_token().
   std::string boot_id;
   Time expires_at{};
+  /// False: no byte of it was kept yet, so there is no row and `repository` is unknown.
+  bool stored = true;
 };
 
 /// The token of an upload that has no byte yet: only its algorithm is known, nothing is staged.
@@ -35,12 +37,13 @@ std::string new_upload_token(model::Algorithm algorithm);
 std::optional<model::Algorithm> algorithm_of_new(std::string_view token);
 
 /// Permits and reads the upload, if it is one of this repository, has not expired and its bytes
-/// are of this boot. Errors: as permit(); kNotFound + kUpload.
+/// are of this boot. Without a row it is what its id promises. Errors: as permit();
+/// kNotFound + kUpload.
 Result<UploadRow> read_upload(db::ReadSession& session, const Options& options,
                               const Caller& caller, const model::RepositoryName& repository,
                               std::string_view id);
 
-/// The row as it is now. Errors: kNotFound + kUpload.
+/// The upload as it is now; `seen` itself while it has no row. Errors: kNotFound + kUpload.
 Result<UploadRow> reload_upload(db::ReadSession& session, const Options& options,
                                 const UploadRow& seen);
 /// Compare-and-set of the generation; the row afterwards. Errors: kNotFound + kUpload when it is
@@ -54,26 +57,36 @@ Result<void> touch_upload(db::WriteSession& session, const Options& options, con
 /// Removes the row while the generation is still ours, else kConflict + kUpload.
 Result<void> finish_upload(db::WriteSession& session, const UploadRow& row);
 
-struct NewUpload {
-  std::string id;
-  ProjectId project;
-  RepositoryId repository;
-  std::string identity;
-  model::Algorithm algorithm = model::Algorithm::kSha256;
-};
-/// Inserts a row if the limits on open uploads allow it; idle ones that nobody is writing to may
-/// have to go for it, whose tokens are returned. Errors: kRateLimited + kUpload.
-Result<std::vector<std::string>> insert_upload(
-    db::WriteSession& session, const Options& options, const NewUpload& upload,
-    const std::function<bool(const std::string& id)>& running);
+/// Removes the row of an upload, if there is one, whatever its generation.
+Result<void> remove_upload(db::WriteSession& session, const std::string& id);
 
-/// Staged bytes of all open uploads of a project, by their rows.
-Result<std::int64_t> staged_bytes(db::ReadSession& session, ProjectId project);
+/// Whether somebody is writing into the upload now.
+using Running = std::function<bool(const std::string& id)>;
+
+/// Whose open uploads are limited.
+struct UploadOwner {
+  ProjectId project;
+  std::string identity;
+};
+/// Errors: kRateLimited + kUpload when insert_upload() would find no room.
+Result<void> check_upload_limits(db::ReadSession& session, const Options& options,
+                                 const UploadOwner& owner, const Running& running);
 
 struct ExpiredUpload {
   std::string id;
   std::string token;
 };
+/// Gives an upload that has bytes now its row, with generation 1, if the limits on open uploads
+/// allow it; idle ones that nobody is writing to may have to go for it, and are returned. Errors:
+/// kRateLimited + kUpload; kConflict + kUpload when another process was faster.
+Result<std::vector<ExpiredUpload>> insert_upload(db::WriteSession& session, const Options& options,
+                                                 const UploadRow& upload,
+                                                 const std::string& identity,
+                                                 const Running& running);
+
+/// Staged bytes of all open uploads of a project, by their rows.
+Result<std::int64_t> staged_bytes(db::ReadSession& session, ProjectId project);
+
 Result<std::vector<ExpiredUpload>> expired_uploads(db::ReadSession& session, std::size_t count);
 /// False when the upload is no longer there or came back to life.
 Result<bool> remove_expired(db::WriteSession& session, const std::string& id);

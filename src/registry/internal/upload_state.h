@@ -1,10 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/guarded.h"
+#include "base/lru_map.h"
 #include "registry/internal/active_uploads.h"
 #include "registry/internal/upload_rows.h"
 #include "registry/upload.h"
@@ -26,24 +30,45 @@ struct Uploads::State {
   const Options options;
   internal::ActiveUploads active;
   std::atomic<std::int64_t> turns{0};
+  /// Grows after each change of a row that this process made, and before whoever made it leaves
+  /// `active`: a request that finds it unchanged need not read its row again.
+  std::atomic<std::uint64_t> changes{0};
 
   /// Whether other processes may write into the same uploads.
   [[nodiscard]] bool shared() const {
     return options.shared_database || !database.reads_are_local();
   }
-  /// Errors: kUnavailable + kStorage below the floor, kDenied + kQuota when what the project uses,
-  /// has staged and is writing would be over its limit.
-  Result<void> check_room(ProjectId project, std::uint64_t incoming);
+  /// Errors: kUnavailable + kStorage when the store would be below its floor.
+  Result<void> check_space(std::uint64_t incoming);
+  /// Errors: kDenied + kQuota when what the project uses, has staged and is writing would be over
+  /// its limit.
+  Result<void> check_quota(db::ReadSession& session, ProjectId project, std::uint64_t incoming);
+
+  /// An upload that was finished, cancelled or given up must not come back by what its id promises.
+  /// Remembered by this process, as far as there is room: elsewhere and after a restart such an id
+  /// is an upload without bytes again, which harms nobody.
+  void end(const std::string& id);
+  [[nodiscard]] bool has_ended(const std::string& id);
+
+ private:
+  Guarded<LruMap<char>> ended_{kEndedMax};
+  static constexpr std::size_t kEndedMax = 10'000;
+
+  struct FreeSpace {
+    std::chrono::steady_clock::time_point read_at{};
+    std::optional<std::uint64_t> bytes;
+  };
+  Guarded<FreeSpace> free_space_;
 };
 
 namespace internal {
 
-/// The target of a session. Without a row (an upload in one request) `row.id` is a name for the
-/// table of active uploads only, and the repository is made at the commit.
+/// The target of a session. While the upload is not stored, its repository is made with the row.
 struct SessionTarget {
   UploadRow row;
-  bool has_row = true;
   model::RepositoryName repository;
+  std::string identity;          ///< Whose upload it becomes.
+  std::uint64_t changes_before;  ///< State::changes before the row was read.
 };
 
 /// Errors: kRange + kUpload when the chunk does not begin where the upload ends.
