@@ -5,6 +5,7 @@
 #include "db/internal/sqlite_connection.h"
 #include "db/internal/sqlite_session.h"
 #include "db/testing/scratch_database.h"
+#include "sys/testing/scratch_directory.h"
 
 namespace roadstead::db {
 namespace {
@@ -105,6 +106,64 @@ TEST(Migrate, FailureInTheMiddleLeavesNothingOfItBehind) {
                 })
                 .value(),
             0);
+}
+
+/// A database as the first version left it: 3,000 public projects and, in the first of them, one
+/// repository with 2,500 images, each in an index of its own.
+Result<void> fill_first_version(WriteSession& session) {
+  const std::string numbers =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ";
+  TRY(session.execute("INSERT INTO user_account VALUES (1, 'a', NULL, '', '', '', 1, 0, 1, 0, 0)",
+                      {}));
+  TRY(session.execute(numbers + "3000) INSERT INTO project SELECT i, 'p' || i, 1, 1, 5, 5 FROM n",
+                      {}));
+  TRY(session.execute("INSERT INTO repository VALUES (1, 1, 'r', 'p1/r', '', 5000, 0, 7, 7)", {}));
+  TRY(session.execute("INSERT INTO repository VALUES (2, 1, 's', 'p1/s', '', 0, 0, 8, 8)", {}));
+  TRY(session.execute("INSERT INTO manifest VALUES (1, 'd', 't', NULL, NULL, 0, x'')", {}));
+  TRY(session.execute(
+      numbers + "5000) INSERT INTO artifact SELECT i, 1, 1, 1, 'd' || i, '', '', '', NULL, "
+                "'', '', 0, 0, NULL, 9, NULL FROM n",
+      {}));
+  TRY(session.execute(
+      numbers + "2500) INSERT INTO artifact_child SELECT 2 * i, 2 * i - 1, 0, '' FROM n", {}));
+  return {};
+}
+
+TEST(Migrate, CountsTheListsOfTheFirstVersion) {
+  const sys::testing::ScratchDirectory directory;
+  const SystemClock clock;
+  const auto connection =
+      internal::SqliteConnection::open({.path = directory.path() / "old.db",
+                                        .access = internal::SqliteConnection::Access::kWrite})
+          .value();
+  ASSERT_TRUE(connection->run("BEGIN"));
+  internal::SqliteSession session(*connection, clock);
+  ASSERT_TRUE(migrate(session, embedded_migrations().first(1), sqlite_dialect()));
+  const auto filled = fill_first_version(session);
+  ASSERT_TRUE(filled) << describe(filled.error());
+  ASSERT_TRUE(migrate(session, embedded_migrations(), sqlite_dialect()));
+  const auto number = [&](std::string_view sql) {
+    return session.first(sql, {}, [](const Row& row) { return row.integer(0); }).value().value();
+  };
+  EXPECT_EQ(number("SELECT SUM(entries) FROM list_bucket WHERE list = 'project'"), 3000);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM list_bucket WHERE list = 'public_project'"), 3);
+  EXPECT_EQ(number("SELECT SUM(entries) FROM list_bucket WHERE list = 'repository'"), 1);
+  EXPECT_EQ(number("SELECT SUM(entries) FROM list_bucket WHERE list = 'project_repository' AND "
+                   "scope_id = 1"),
+            1);
+  EXPECT_EQ(number("SELECT SUM(entries) FROM list_bucket WHERE list = 'artifact' AND scope_id = 1"),
+            2500)
+      << "children of an index are not listed";
+  EXPECT_EQ(number("SELECT COUNT(*) FROM artifact WHERE listed = 1 AND id % 2 = 0"), 2500);
+  // Each stretch begins where the ones before it end.
+  EXPECT_EQ(
+      number("SELECT COUNT(*) FROM list_bucket b WHERE list = 'artifact' AND (SELECT COUNT(*) "
+             "FROM artifact a WHERE a.listed = 1 AND (a.push_time, a.id) < (b.first_time, "
+             "b.first_id)) <> (SELECT COALESCE(SUM(entries), 0) FROM list_bucket c WHERE "
+             "c.list = 'artifact' AND (c.first_time, c.first_id) < (b.first_time, b.first_id))"),
+      0);
+  EXPECT_EQ(number("SELECT MIN(first_id) FROM list_bucket"), 0) << "before every entry";
+  ASSERT_TRUE(connection->run("COMMIT"));
 }
 
 TEST(Migrate, AppliesOnlyWhatIsMissing) {

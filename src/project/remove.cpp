@@ -1,6 +1,7 @@
 #include <array>
 #include <string>
 
+#include "project/internal/lists.h"
 #include "project/project_store.h"
 
 namespace roadstead::project {
@@ -42,6 +43,7 @@ Result<void> remove_once(db::Database& database, ProjectContent& content, Projec
       return not_empty();
     }
     TRY(content.remove_invisible(session, id));
+    TRY(internal::unlist_project(session, id));
     return delete_rows(session, id);
   });
 }

@@ -2,19 +2,13 @@
 
 #include <string>
 
+#include "project/internal/lists.h"
 #include "project/project_store.h"
 
 namespace roadstead::project {
 namespace {
 
 constexpr std::string_view kPublic = "public";
-
-/// What permissions read follows what the API shows.
-Result<void> set_public(db::WriteSession& session, ProjectId id, bool is_public) {
-  TRY(session.execute("UPDATE project SET public = ?, update_time = ? WHERE id = ?",
-                      {is_public, session.now(), id}));
-  return {};
-}
 
 Result<void> touch(db::WriteSession& session, ProjectId id) {
   TRY(session.execute("UPDATE project SET update_time = ? WHERE id = ?", {session.now(), id}));
@@ -62,7 +56,8 @@ Result<void> update(db::WriteSession& session, ProjectId id, const Metadata& cha
   }
   TRY(internal::put_metadata(session, id, accepted));
   if (accepted.contains(std::string(kPublic))) {
-    return set_public(session, id, internal::is_public(accepted));
+    // What permissions read follows what the API shows.
+    return internal::set_public(session, id, internal::is_public(accepted));
   }
   return touch(session, id);
 }
@@ -71,7 +66,7 @@ Result<void> set_metadatum(db::WriteSession& session, ProjectId id, std::string_
                            std::string_view value) {
   const std::string normal = TRY(check_metadatum(key, value));
   TRY(internal::put_metadata(session, id, {{std::string(key), normal}}));
-  return key == kPublic ? set_public(session, id, normal == "true") : touch(session, id);
+  return key == kPublic ? internal::set_public(session, id, normal == "true") : touch(session, id);
 }
 
 Result<void> add_metadatum(db::WriteSession& session, ProjectId id, std::string_view key,
@@ -92,7 +87,7 @@ Result<void> add_metadatum(db::WriteSession& session, ProjectId id, std::string_
 
 Result<void> remove_metadatum(db::WriteSession& session, ProjectId id, std::string_view key) {
   TRY(session.execute("DELETE FROM project_metadata WHERE project_id = ? AND name = ?", {id, key}));
-  return key == kPublic ? set_public(session, id, false) : touch(session, id);
+  return key == kPublic ? internal::set_public(session, id, false) : touch(session, id);
 }
 
 }  // namespace roadstead::project

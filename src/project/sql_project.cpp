@@ -1,8 +1,10 @@
 #include <array>
 #include <string>
 
+#include "auth/counted_list.h"
 #include "auth/sql_filter.h"
 #include "auth/user.h"
+#include "project/internal/lists.h"
 #include "project/internal/sql_metadata.h"
 #include "project/project_store.h"
 
@@ -61,6 +63,81 @@ Error taken(const std::string& name) {
   return {Code::kConflict, Subject::kProject, "The project named " + name + " already exists", {}};
 }
 
+/// A page in the list's own order: it begins where the list says and reads its own rows only.
+Result<auth::Page<Project>> read_counted(db::ReadSession& session, const auth::Principal& caller,
+                                         const Listing& listing, auth::Direction direction) {
+  const auth::CountedList all =
+      listing.sees_all ? internal::all_projects() : internal::public_projects();
+  const auth::PageStart start = TRY(auth::find_page(session, all, listing.query, direction));
+  auth::Page<Project> page;
+  page.total = start.total;
+  if (!start.from) {
+    return page;
+  }
+  std::string sql = select_projects(listing.sees_all ? " WHERE" : " WHERE p.public = 1 AND");
+  sql += direction == auth::Direction::kUp ? " p.name >= ? ORDER BY p.name LIMIT ?"
+                                           : " p.name <= ? ORDER BY p.name DESC LIMIT ?";
+  page.items =
+      TRY(session.all(sql, {caller.user, start.from->name, listing.query.limit()}, project_from));
+  return page;
+}
+
+/// The same for an account: nothing when its projects have to be filtered.
+Result<std::optional<auth::Page<Project>>> read_visible(db::ReadSession& session,
+                                                        const auth::Principal& caller,
+                                                        const Listing& listing,
+                                                        auth::Direction direction) {
+  auto visible = TRY(internal::visible_names(session, caller.user, listing.query, direction));
+  if (!visible) {
+    return std::optional<auth::Page<Project>>();
+  }
+  static const std::string kSql = select_projects(" WHERE p.name = ?");
+  auth::Page<Project> page;
+  page.total = visible->total;
+  for (const std::string& name : visible->names) {
+    auto project = TRY(session.first(kSql, {caller.user, name}, project_from));
+    if (project) {
+      page.items.push_back(std::move(*project));
+    }
+  }
+  return std::optional(std::move(page));
+}
+
+Result<auth::Page<Project>> read_filtered(db::ReadSession& session, const auth::Principal& caller,
+                                          const Listing& listing) {
+  auth::SqlFilter filter(kListColumns);
+  filter.bind(caller.user);
+  if (!listing.sees_all) {
+    const bool anonymous = caller.kind == auth::Principal::Kind::kAnonymous;
+    filter.require(anonymous ? "p.public = 1" : "(p.public = 1 OR m.id IS NOT NULL)");
+  }
+  TRY(filter.add(listing.query));
+  auth::Page<Project> page;
+  // The same join as below, so that the same conditions hold.
+  const std::string counted = "SELECT COUNT(*) FROM (" + select_projects(filter.where()) + ") t";
+  const auto total = TRY(
+      session.first(counted, filter.params(), [](const db::Row& row) { return row.integer(0); }));
+  page.total = total.value_or(0);
+  page.items =
+      TRY(session.all(select_projects(filter.where()) +
+                          filter.order_by(listing.query, "p.name", "p.id") + " LIMIT ? OFFSET ?",
+                      filter.page_params(listing.query), project_from));
+  return page;
+}
+
+Result<auth::Page<Project>> read_page(db::ReadSession& session, const auth::Principal& caller,
+                                      const Listing& listing) {
+  const auto direction = auth::own_order(listing.query, "name", auth::Direction::kUp);
+  if (!direction) {
+    return read_filtered(session, caller, listing);
+  }
+  if (listing.sees_all || caller.kind == auth::Principal::Kind::kAnonymous) {
+    return read_counted(session, caller, listing, *direction);
+  }
+  auto visible = TRY(read_visible(session, caller, listing, *direction));
+  return visible ? std::move(*visible) : read_filtered(session, caller, listing);
+}
+
 }  // namespace
 
 Result<ProjectId> create(db::WriteSession& session, const NewProject& project) {
@@ -79,6 +156,7 @@ Result<ProjectId> create(db::WriteSession& session, const NewProject& project) {
                          "VALUES (?, ?, ?, ?, ?)",
                          {project.name, project.owner, internal::is_public(metadata), now, now}));
   TRY(insert_rows_of(session, ProjectId{id}, checked, metadata));
+  TRY(internal::list_project(session, ProjectId{id}));
   return ProjectId{id};
 }
 
@@ -101,23 +179,7 @@ Result<std::optional<Project>> get(db::ReadSession& session, ProjectContent& con
 
 Result<auth::Page<Project>> list(db::ReadSession& session, ProjectContent& content,
                                  const auth::Principal& caller, const Listing& listing) {
-  auth::SqlFilter filter(kListColumns);
-  filter.bind(caller.user);
-  if (!listing.sees_all) {
-    const bool anonymous = caller.kind == auth::Principal::Kind::kAnonymous;
-    filter.require(anonymous ? "p.public = 1" : "(p.public = 1 OR m.id IS NOT NULL)");
-  }
-  TRY(filter.add(listing.query));
-  auth::Page<Project> page;
-  // The same join as below, so that the same conditions hold.
-  const std::string counted = "SELECT COUNT(*) FROM (" + select_projects(filter.where()) + ") t";
-  const auto total = TRY(
-      session.first(counted, filter.params(), [](const db::Row& row) { return row.integer(0); }));
-  page.total = total.value_or(0);
-  page.items =
-      TRY(session.all(select_projects(filter.where()) +
-                          filter.order_by(listing.query, "p.name", "p.id") + " LIMIT ? OFFSET ?",
-                      filter.page_params(listing.query), project_from));
+  auto page = TRY(read_page(session, caller, listing));
   for (Project& project : page.items) {
     project.repository_count = TRY(content.count_repositories(session, project.id));
     if (listing.with_metadata) {

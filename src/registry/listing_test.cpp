@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "db/testing/query_plans.h"
 #include "registry/testing/registry_bench.h"
 
 namespace roadstead::registry {
@@ -17,6 +18,10 @@ using testing::repository;
 using testing::subject_json;
 
 using Names = std::vector<std::string>;
+
+std::vector<auth::SortKey> sorted_by(const std::string& key) {
+  return key.empty() ? std::vector<auth::SortKey>{} : std::vector<auth::SortKey>{{key, false}};
+}
 
 class ListingTest : public ::testing::Test {
  protected:
@@ -197,6 +202,120 @@ TEST_F(ListingTest, GetAnArtifactByTagOrDigest) {
   EXPECT_EQ(get("v1")->digest, digest.to_string());
   EXPECT_EQ(get(digest.to_string())->annotations, R"({"note":"one"})");
   EXPECT_FALSE(get("v2"));
+}
+
+TEST_F(ListingTest, ArtifactsPageByPageInBothDirections) {
+  for (int i = 0; i < 25; ++i) {
+    bench.put_manifest("p/app", "", manifest(std::to_string(i)));
+    // Some have the same time.
+    bench.clock.advance(std::chrono::seconds(i % 3));
+  }
+  const auto ids = [&](std::int64_t number, const std::string& sort) {
+    const auth::ListQuery query{
+        .filters = {}, .sort = sorted_by(sort), .page = number, .page_size = 10};
+    const auto page = read([&](db::ReadSession& session) {
+                        return list_artifacts(session, bench.repository_id("p/app"), query);
+                      }).value();
+    EXPECT_EQ(page.total, 25);
+    std::vector<std::int64_t> found;
+    for (const ArtifactRow& row : page.items) {
+      found.push_back(row.id.value);
+    }
+    return found;
+  };
+  EXPECT_EQ(ids(1, ""), (std::vector<std::int64_t>{25, 24, 23, 22, 21, 20, 19, 18, 17, 16}));
+  EXPECT_EQ(ids(2, ""), (std::vector<std::int64_t>{15, 14, 13, 12, 11, 10, 9, 8, 7, 6}));
+  EXPECT_EQ(ids(3, ""), (std::vector<std::int64_t>{5, 4, 3, 2, 1}));
+  EXPECT_EQ(ids(3, "push_time"), (std::vector<std::int64_t>{21, 22, 23, 24, 25}));
+  EXPECT_EQ(ids(2, "digest").size(), 10U) << "another order works too";
+  EXPECT_TRUE(ids(4, "").empty());
+}
+
+TEST_F(ListingTest, RepositoriesPageByPage) {
+  for (int i = 0; i < 12; ++i) {
+    bench.put_image("p/r" + std::to_string(i), "v1", "x");
+  }
+  const auto names = [&](std::int64_t number, bool everywhere) {
+    const auth::ListQuery query{.filters = {}, .sort = {}, .page = number, .page_size = 5};
+    const auto page = read([&](db::ReadSession& session) {
+                        return everywhere ? list_all_repositories(session, who, true, query)
+                                          : list_repositories(session, project, query);
+                      }).value();
+    EXPECT_EQ(page.total, 12);
+    Names found;
+    for (const RepositoryRow& row : page.items) {
+      found.push_back(row.name);
+    }
+    return found;
+  };
+  for (const bool everywhere : {true, false}) {
+    EXPECT_EQ(names(2, everywhere), (Names{"p/r6", "p/r5", "p/r4", "p/r3", "p/r2"}));
+    EXPECT_EQ(names(3, everywhere), (Names{"p/r1", "p/r0"}));
+  }
+  ASSERT_TRUE(delete_repository(bench.database.get(), bench.options, RegistryBench::remove(who),
+                                repository("p/r11")));
+  const auto left =
+      read([&](db::ReadSession& session) { return count_repositories(session, project); }).value();
+  EXPECT_EQ(left, 11);
+  EXPECT_EQ(bench.number("SELECT SUM(entries) FROM list_bucket WHERE list = 'repository'"), 11);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM list_bucket WHERE list = 'artifact'"), 11);
+}
+
+TEST_F(ListingTest, HotReadsTouchNoRowsBesideTheirOwn) {
+  for (int i = 0; i < 5; ++i) {
+    bench.put_image("p/r" + std::to_string(i), "v1", "x");
+    bench.put_manifest("p/app", "t" + std::to_string(i), manifest(std::to_string(i)));
+  }
+  using Read = std::function<bool(db::ReadSession&, const auth::ListQuery&)>;
+  struct List {
+    std::string index;
+    std::string key;
+    Read read;
+  };
+  const std::vector<List> lists{
+      {"artifact_listed (repository_id=? AND listed=? AND push_time", "push_time",
+       [&](db::ReadSession& session, const auth::ListQuery& query) {
+         return list_artifacts(session, bench.repository_id("p/app"), query).has_value();
+       }},
+      {"repository_listed_in (project_id=? AND listed=? AND creation_time", "creation_time",
+       [&](db::ReadSession& session, const auth::ListQuery& query) {
+         return list_repositories(session, project, query).has_value();
+       }},
+      {"repository_listed (listed=? AND creation_time", "creation_time",
+       [&](db::ReadSession& session, const auth::ListQuery& query) {
+         return list_all_repositories(session, who, true, query).has_value();
+       }},
+      {"tag_name (repository_id=? AND name>?)",
+       {},
+       [&](db::ReadSession& session, const auth::ListQuery& query) {
+         return list_tags(session, RegistryBench::pull(who), repo, query.limit(), "t1").has_value();
+       }},
+      {"repository_full_name (full_name>? AND full_name<?)",
+       {},
+       [&](db::ReadSession& session, const auth::ListQuery& query) {
+         return list_catalog(session, query.limit(), "p/b").has_value();
+       }},
+      {"tag_name (repository_id=? AND name=?)",
+       {},
+       [&](db::ReadSession& session, const auth::ListQuery& /*query*/) {
+         return find_manifest(session, RegistryBench::pull(who), repo, testing::tag("t1"), {})
+             .has_value();
+       }}};
+  for (const List& list : lists) {
+    for (const std::string& sort : {std::string(), list.key}) {
+      for (const std::int64_t number : {1, 2, 5}) {
+        const auth::ListQuery query{
+            .filters = {}, .sort = sorted_by(sort), .page = number, .page_size = 1};
+        const std::string plans =
+            db::testing::plans_of(bench.database, [&](db::ReadSession& session) -> Result<void> {
+              EXPECT_TRUE(list.read(session, query));
+              return {};
+            });
+        EXPECT_EQ(db::testing::unbounded_steps(plans), "") << sort << number;
+        EXPECT_NE(plans.find(list.index), std::string::npos) << plans;
+      }
+    }
+  }
 }
 
 TEST_F(ListingTest, HotListsAreBoundByTheirKeys) {

@@ -30,6 +30,8 @@ struct Known {
   std::string bytes;
   std::set<std::string> blobs;     ///< Contents.
   std::set<std::string> children;  ///< Digests.
+  std::string subject{};           ///< Digest, or empty.
+  int order = 0;                   ///< Of the first push.
 };
 struct ModelRepository {
   std::set<std::string> blobs;  ///< Contents it may read.
@@ -73,6 +75,7 @@ class Simulation {
       EXPECT_EQ(bench_.number("SELECT artifact_count FROM repository WHERE full_name = ?", {name}),
                 static_cast<std::int64_t>(repo.manifests.size()));
     }
+    check_lists();
     EXPECT_EQ(bench_.used(project_), expected_usage());
     EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM artifact_blob ab LEFT JOIN repository_blob rb ON "
                             "rb.repository_id = ab.repository_id AND rb.blob_id = ab.blob_id WHERE "
@@ -88,6 +91,30 @@ class Simulation {
   std::size_t pick(std::size_t n) { return random_() % n; }
   const std::string& any(const std::vector<std::string>& of) { return of[pick(of.size())]; }
   auth::Principal who() { return bench_.person(bench_.admin); }
+
+  /// What is counted as listed, is marked as listed and should be listed are the same rows.
+  void check_lists() {
+    EXPECT_EQ(bench_.number(
+                  "SELECT COUNT(*) FROM artifact a WHERE listed <> ((EXISTS (SELECT 1 FROM tag t "
+                  "WHERE t.artifact_id = a.id) OR NOT EXISTS (SELECT 1 FROM artifact_child c WHERE "
+                  "c.child_id = a.id)) AND (a.subject_digest IS NULL OR NOT EXISTS (SELECT 1 FROM "
+                  "artifact s WHERE s.repository_id = a.repository_id AND s.digest = "
+                  "a.subject_digest)))"),
+              0);
+    EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM repository WHERE listed <> (artifact_count > 0)"),
+              0);
+    EXPECT_EQ(
+        bench_.number("SELECT COUNT(*) FROM repository r WHERE (SELECT COALESCE(SUM(entries), "
+                      "0) FROM list_bucket WHERE list = 'artifact' AND scope_id = r.id) <> "
+                      "(SELECT COUNT(*) FROM artifact a WHERE a.repository_id = r.id AND "
+                      "a.listed = 1)"),
+        0);
+    for (const std::string_view list : {"repository", "project_repository"}) {
+      EXPECT_EQ(
+          bench_.number("SELECT COALESCE(SUM(entries), 0) FROM list_bucket WHERE list = ?", {list}),
+          bench_.number("SELECT COUNT(*) FROM repository WHERE listed = 1"));
+    }
+  }
 
   void upload() {
     const std::string& name = any(kNames);
@@ -116,7 +143,16 @@ class Simulation {
     }
     const auto child =
         std::next(repo.manifests.begin(), static_cast<std::ptrdiff_t>(pick(repo.manifests.size())));
-    push(name, {index_json({manifest_part(child->second.bytes)}), {}, {child->first}}, true);
+    // Now and then attached to what it lists, so that subjects come and go as well.
+    Known known{index_json({manifest_part(child->second.bytes)}), {}, {child->first}};
+    if (pick(3) == 0) {
+      const auto subject = std::next(repo.manifests.begin(),
+                                     static_cast<std::ptrdiff_t>(pick(repo.manifests.size())));
+      known.subject = subject->first;
+      known.bytes = index_json({manifest_part(child->second.bytes)},
+                               testing::subject_json(subject->second.bytes));
+    }
+    push(name, std::move(known), true);
   }
 
   void push(const std::string& name, Known known, bool complete) {
@@ -132,6 +168,8 @@ class Simulation {
     if (!text.empty()) {
       repo.tags[text] = pushed->digest;
     }
+    const auto present = repo.manifests.find(pushed->digest);
+    known.order = present == repo.manifests.end() ? ++pushes_ : present->second.order;
     repo.manifests[pushed->digest] = std::move(known);
   }
 
@@ -157,14 +195,39 @@ class Simulation {
       EXPECT_EQ(removed.error().code, Code::kPrecondition);
       return;
     }
-    const Known gone = victim->second;
-    std::erase_if(repo.tags, [&](const auto& entry) { return entry.second == victim->first; });
-    repo.manifests.erase(victim);
+    forget(repo, std::string(victim->first));
+  }
+
+  /// What is attached to a manifest goes first, oldest first, unless a tag or an index keeps it.
+  void forget(ModelRepository& repo, const std::string& digest) {
+    int after = 0;
+    for (auto next = next_referrer(repo, digest, after); !next.empty();
+         next = next_referrer(repo, digest, after)) {
+      after = repo.manifests.at(next).order;
+      forget(repo, next);
+    }
+    const Known gone = repo.manifests.at(digest);
+    std::erase_if(repo.tags, [&](const auto& entry) { return entry.second == digest; });
+    repo.manifests.erase(digest);
     for (const std::string& content : gone.blobs) {
       if (!used_anywhere(content)) {
         counted_.erase(content);
       }
     }
+  }
+
+  static std::string next_referrer(const ModelRepository& repo, const std::string& subject,
+                                   int after) {
+    std::string next;
+    for (const auto& [digest, known] : repo.manifests) {
+      const bool tagged = std::any_of(repo.tags.begin(), repo.tags.end(),
+                                      [&](const auto& tag) { return tag.second == digest; });
+      if (known.subject == subject && known.order > after && !tagged && !has_parent(repo, digest) &&
+          (next.empty() || known.order < repo.manifests.at(next).order)) {
+        next = digest;
+      }
+    }
+    return next;
   }
 
   void delete_tag() {
@@ -248,6 +311,7 @@ class Simulation {
   RegistryBench bench_;
   ProjectId project_;
   std::map<std::string, ModelRepository> model_;
+  int pushes_ = 0;
   std::set<std::string> counted_;  ///< Contents that the project's usage counts.
 };
 

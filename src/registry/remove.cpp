@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "json/json.h"
+#include "registry/internal/lists.h"
 #include "registry/internal/place.h"
 #include "registry/internal/push_rows.h"
 #include "registry/internal/remover.h"
@@ -150,6 +151,7 @@ Result<void> delete_tag(db::Database& database, const Options& /*options*/, cons
     }
     TRY(session.execute("DELETE FROM tag WHERE repository_id = ? AND name = ?",
                         {*place.repository, tag.to_string()}));
+    TRY(internal::relist_artifact(session, tagged->artifact));
     const internal::TagChange change{*place.repository, caller.principal.name};
     TRY(internal::record_tag(session, change, tag.to_string(), tagged->digest, "delete"));
     TRY(internal::review(session, internal::Review::kArtifact, *place.repository,

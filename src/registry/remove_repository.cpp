@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "json/json.h"
+#include "registry/internal/lists.h"
 #include "registry/internal/place.h"
 #include "registry/internal/push_rows.h"
 #include "registry/internal/remover.h"
@@ -33,6 +34,7 @@ Result<void> bury(db::WriteSession& session, const Doomed& doomed) {
     return Error{Code::kNotFound, Subject::kRepository,
                  fmt::format("repository {} not found", doomed.name), doomed.name};
   }
+  TRY(internal::relist_repository(session, doomed.holder.repository));
   TRY(internal::review(session, internal::Review::kRepository, doomed.holder.repository,
                        doomed.holder.repository.value, session.now()));
   json::Writer event;
@@ -75,6 +77,7 @@ Result<bool> remove_holdings(db::WriteSession& session, const Holder& holder) {
     return false;
   }
   TRY(session.execute("DELETE FROM upload WHERE repository_id = ?", {holder.repository}));
+  TRY(auth::drop_list(session, internal::artifacts_of(holder.repository)));
   TRY(session.execute("DELETE FROM repository WHERE id = ?", {holder.repository}));
   return true;
 }
@@ -179,6 +182,7 @@ Result<void> remove_invisible(db::WriteSession& session, ProjectId project) {
                  {}};
   }
   TRY(session.execute("DELETE FROM upload WHERE project_id = ?", {project}));
+  TRY(auth::drop_list(session, internal::repositories_of(project)));
   TRY(session.execute("DELETE FROM project_blob WHERE project_id = ?", {project}));
   TRY(session.execute("DELETE FROM quota_delta WHERE project_id = ?", {project}));
   return {};

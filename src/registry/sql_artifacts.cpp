@@ -1,6 +1,9 @@
 #include <array>
+#include <map>
 
+#include "auth/counted_list.h"
 #include "auth/sql_filter.h"
+#include "registry/internal/lists.h"
 #include "registry/listing.h"
 
 namespace roadstead::registry {
@@ -67,12 +70,20 @@ Result<void> read_details(db::ReadSession& session, ArtifactRow& artifact) {
       TRY(session.all("SELECT id, name, push_time, pull_time FROM tag WHERE "
                       "artifact_id = ? ORDER BY name LIMIT ?",
                       {artifact.id, kTagsPerArtifactMax}, tag_from));
-  artifact.children = TRY(session.all(
-      "SELECT c.child_id, a.digest, c.descriptor FROM artifact_child c JOIN artifact a ON a.id = "
-      "c.child_id WHERE c.artifact_id = ? ORDER BY c.position",
-      {artifact.id}, [](const db::Row& row) {
-        return ChildRow{row.id<ArtifactId>(0), std::string(row.text(1)), std::string(row.text(2))};
+  // Put in order here: most artifacts have no children, and the engine would set up a sort for
+  // each.
+  std::map<std::int64_t, ChildRow> children;
+  TRY(session.each(
+      "SELECT c.child_id, a.digest, c.descriptor, c.position FROM artifact_child c "
+      "JOIN artifact a ON a.id = c.child_id WHERE c.artifact_id = ?",
+      {artifact.id}, [&](const db::Row& row) {
+        children.emplace(row.integer(3), ChildRow{row.id<ArtifactId>(0), std::string(row.text(1)),
+                                                  std::string(row.text(2))});
+        return true;
       }));
+  for (auto& [position, child] : children) {
+    artifact.children.push_back(std::move(child));
+  }
   return {};
 }
 
@@ -92,23 +103,45 @@ void require_tags(auth::SqlFilter& filter, const Filter& tags) {
 }
 
 /// Unless "base=*" asks for everything, what belongs to another artifact is left out: untagged
-/// children of an index, and whatever is attached to an artifact that is here.
+/// children of an index, and whatever is attached to an artifact that is here (internal/lists.h).
 void hide_parts(auth::SqlFilter& filter, const auth::ListQuery& query) {
   const Filter* base = query.find("base");
-  if (base != nullptr && base->values.front() == "*") {
-    return;
+  if (base == nullptr || base->values.front() != "*") {
+    filter.require("a.listed = 1");
   }
-  filter.require("(" + std::string(kTagged) +
-                 ") OR NOT EXISTS (SELECT 1 FROM artifact_child c WHERE c.child_id = a.id))");
-  filter.require(
-      "(a.subject_digest IS NULL OR NOT EXISTS (SELECT 1 FROM artifact s WHERE s.repository_id = "
-      "a.repository_id AND s.digest = a.subject_digest))");
 }
 
-}  // namespace
+/// A page in the list's own order: it begins where the list says and reads its own rows only.
+Result<auth::Page<ArtifactRow>> read_counted(db::ReadSession& session, RepositoryId repository,
+                                             const auth::ListQuery& query,
+                                             auth::Direction direction) {
+  const auth::PageStart start =
+      TRY(auth::find_page(session, internal::artifacts_of(repository), query, direction));
+  auth::Page<ArtifactRow> page;
+  page.total = start.total;
+  if (!start.from) {
+    return page;
+  }
+  std::string sql(kSelect);
+  sql.append(kFrom).append(" WHERE a.repository_id = ? AND a.listed = 1");
+  sql += direction == auth::Direction::kDown
+             ? " AND (a.push_time, a.id) <= (?, ?) ORDER BY a.push_time DESC, a.id DESC"
+             : " AND (a.push_time, a.id) >= (?, ?) ORDER BY a.push_time, a.id";
+  sql += " LIMIT ?";
+  page.items = TRY(session.all(sql, {repository, start.from->time, start.from->id, query.limit()},
+                               artifact_from));
+  return page;
+}
 
-Result<auth::Page<ArtifactRow>> list_artifacts(db::ReadSession& session, RepositoryId repository,
-                                               const auth::ListQuery& query) {
+Result<std::int64_t> count(db::ReadSession& session, const auth::SqlFilter& filter) {
+  const auto rows =
+      TRY(session.first("SELECT COUNT(*) FROM artifact a" + filter.where(), filter.params(),
+                        [](const db::Row& row) { return row.integer(0); }));
+  return rows.value_or(0);
+}
+
+Result<auth::Page<ArtifactRow>> read_filtered(db::ReadSession& session, RepositoryId repository,
+                                              const auth::ListQuery& query) {
   auth::SqlFilter filter(kColumns);
   filter.require("a.repository_id = ?", repository);
   hide_parts(filter, query);
@@ -117,15 +150,24 @@ Result<auth::Page<ArtifactRow>> list_artifacts(db::ReadSession& session, Reposit
   }
   TRY(filter.add(query));
   auth::Page<ArtifactRow> page;
-  page.total =
-      TRY(session.first("SELECT COUNT(*) FROM artifact a" + filter.where(), filter.params(),
-                        [](const db::Row& row) { return row.integer(0); }))
-          .value_or(0);
+  page.total = query.filters.empty()
+                   ? TRY(auth::count_entries(session, internal::artifacts_of(repository)))
+                   : TRY(count(session, filter));
   std::string sql(kSelect);
   sql.append(kFrom).append(filter.where());
   sql += filter.order_by(query, "a.push_time DESC", "a.id DESC");
   sql += " LIMIT ? OFFSET ?";
   page.items = TRY(session.all(sql, filter.page_params(query), artifact_from));
+  return page;
+}
+
+}  // namespace
+
+Result<auth::Page<ArtifactRow>> list_artifacts(db::ReadSession& session, RepositoryId repository,
+                                               const auth::ListQuery& query) {
+  const auto direction = auth::own_order(query, "push_time", auth::Direction::kDown);
+  auto page = direction ? TRY(read_counted(session, repository, query, *direction))
+                        : TRY(read_filtered(session, repository, query));
   for (ArtifactRow& artifact : page.items) {
     TRY(read_details(session, artifact));
   }

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "registry/internal/artifact_kind.h"
+#include "registry/internal/lists.h"
 #include "registry/internal/push_rows.h"
 #include "registry/internal/quota.h"
 
@@ -93,6 +94,7 @@ Result<ArtifactId> insert_artifact(db::WriteSession& session, const Options& opt
       session.execute("UPDATE repository SET artifact_count = artifact_count + 1, update_time = ? "
                       "WHERE id = ?",
                       {now, holder.repository}));
+  TRY(relist_repository(session, holder.repository));
   return ArtifactId{id};
 }
 
@@ -110,6 +112,17 @@ Result<void> insert_edges(db::WriteSession& session, const Holder& holder, Artif
                         {artifact, child.artifact, child.position, child.descriptor}));
   }
   return {};
+}
+
+/// A new artifact is listed; it takes its untagged children and what is attached to it off the
+/// list.
+Result<void> list_new(db::WriteSession& session, RepositoryId repository, ArtifactId id,
+                      const NewArtifact& artifact) {
+  TRY(relist_artifact(session, id));
+  for (const Child& child : artifact.references.children) {
+    TRY(relist_artifact(session, child.artifact));
+  }
+  return relist_referrers(session, repository, artifact.digest.to_string());
 }
 
 /// A push of what is there already: it lives on, and for another lease at least.
@@ -152,6 +165,7 @@ Result<StoredArtifact> store_artifact(db::WriteSession& session, const Options& 
     stored.id = TRY(insert_artifact(session, options, holder, artifact));
     stored.created = true;
     TRY(insert_edges(session, holder, stored.id, artifact.references));
+    TRY(list_new(session, holder.repository, stored.id, artifact));
   }
   TRY(review(session, Review::kArtifact, holder.repository, stored.id.value,
              session.now() + options.lease()));
@@ -184,6 +198,7 @@ Result<void> put_tag(db::WriteSession& session, const TagChange& change, const m
         session.insert("INSERT INTO tag (repository_id, name, artifact_id, push_time) "
                        "VALUES (?, ?, ?, ?)",
                        {change.repository, tag.to_string(), artifact, now}));
+    TRY(relist_artifact(session, artifact));
     return record_tag(session, change, tag.to_string(), digest.to_string(), "create");
   }
   if (present->artifact == artifact) {
@@ -191,6 +206,8 @@ Result<void> put_tag(db::WriteSession& session, const TagChange& change, const m
   }
   TRY(session.execute("UPDATE tag SET artifact_id = ?, push_time = ? WHERE id = ?",
                       {artifact, now, present->id}));
+  TRY(relist_artifact(session, artifact));
+  TRY(relist_artifact(session, present->artifact));
   TRY(review(session, Review::kArtifact, change.repository, present->artifact.value, now));
   return record_tag(session, change, tag.to_string(), digest.to_string(), "move");
 }

@@ -1,4 +1,5 @@
 #include "json/json.h"
+#include "registry/internal/lists.h"
 #include "registry/internal/push_rows.h"
 #include "registry/internal/quota.h"
 #include "registry/internal/remover.h"
@@ -112,6 +113,7 @@ Result<void> Remover::remove_edges(ArtifactId artifact) {
     return {};
   }
   for (const ArtifactId child : children) {
+    TRY(relist_artifact(session_, child));
     TRY(review(session_, Review::kArtifact, scope_.holder.repository, child.value, session_.now()));
   }
   former_children_.insert(former_children_.end(), children.begin(), children.end());
@@ -137,6 +139,9 @@ Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::stri
       "operator, op_time) VALUES (?, ?, ?, ?, ?, ?, ?)",
       {scope_.holder.repository, scope_.repository_name, stored->manifest, frame.digest, names,
        scope_.operator_name, now}));
+  if (!scope_.whole_repository) {
+    TRY(unlist_artifact(session_, frame.artifact));
+  }
   TRY(session_.execute("DELETE FROM artifact WHERE id = ?", {frame.artifact}));
   TRY(review(session_, Review::kManifest, RepositoryId{}, stored->manifest.value, now));
   const auto elsewhere = TRY(session_.first(
@@ -150,6 +155,8 @@ Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::stri
         session_.execute("UPDATE repository SET artifact_count = artifact_count - 1, update_time "
                          "= ? WHERE id = ?",
                          {now, scope_.holder.repository}));
+    TRY(relist_repository(session_, scope_.holder.repository));
+    TRY(relist_referrers(session_, scope_.holder.repository, frame.digest));
   }
   ++spent_;
   json::Writer event;

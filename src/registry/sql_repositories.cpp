@@ -1,6 +1,8 @@
 #include <array>
 
+#include "auth/counted_list.h"
 #include "auth/sql_filter.h"
+#include "registry/internal/lists.h"
 #include "registry/listing.h"
 
 namespace roadstead::registry {
@@ -17,6 +19,7 @@ constexpr std::array kColumns{
     ListColumn{"creation_time", "r.creation_time", ListColumn::Type::kTime},
     ListColumn{"update_time", "r.update_time", ListColumn::Type::kTime},
 };
+constexpr std::string_view kOrder = "creation_time";
 constexpr std::string_view kSelect =
     "SELECT r.id, r.project_id, r.full_name, r.description, r.artifact_count, r.pull_count, "
     "r.creation_time, r.update_time FROM repository r";
@@ -32,13 +35,49 @@ RepositoryRow repository_from(const db::Row& row) {
                        row.time(7)};
 }
 
-Result<auth::Page<RepositoryRow>> read_page(db::ReadSession& session, const auth::SqlFilter& filter,
-                                            const auth::ListQuery& query) {
+/// A page in the list's own order: it begins where the list says and reads its own rows only.
+Result<auth::Page<RepositoryRow>> read_counted(db::ReadSession& session,
+                                               std::optional<ProjectId> project,
+                                               const auth::ListQuery& query,
+                                               auth::Direction direction) {
+  const auth::CountedList list =
+      project ? internal::repositories_of(*project) : internal::all_repositories();
+  const auth::PageStart start = TRY(auth::find_page(session, list, query, direction));
   auth::Page<RepositoryRow> page;
-  page.total =
-      TRY(session.first("SELECT COUNT(*) FROM repository r" + filter.where(), filter.params(),
-                        [](const db::Row& row) { return row.integer(0); }))
-          .value_or(0);
+  page.total = start.total;
+  if (!start.from) {
+    return page;
+  }
+  const bool down = direction == auth::Direction::kDown;
+  std::string sql(kSelect);
+  sql += project ? " WHERE r.project_id = ? AND r.listed = 1" : " WHERE r.listed = 1";
+  sql += down ? " AND (r.creation_time, r.id) <= (?, ?) ORDER BY r.creation_time DESC, r.id DESC"
+              : " AND (r.creation_time, r.id) >= (?, ?) ORDER BY r.creation_time, r.id";
+  sql += " LIMIT ?";
+  std::vector<db::Param> params;
+  if (project) {
+    params.emplace_back(*project);
+  }
+  params.insert(params.end(), {start.from->time, start.from->id, query.limit()});
+  page.items = TRY(session.all(sql, params, repository_from));
+  return page;
+}
+
+/// A page in another order or of what conditions leave. `whole` is the list that it is a page of
+/// when there are no conditions.
+Result<auth::Page<RepositoryRow>> read_filtered(db::ReadSession& session,
+                                                const auth::SqlFilter& filter,
+                                                const auth::ListQuery& query,
+                                                const std::optional<auth::CountedList>& whole) {
+  auth::Page<RepositoryRow> page;
+  if (whole && query.filters.empty()) {
+    page.total = TRY(auth::count_entries(session, *whole));
+  } else {
+    const auto rows =
+        TRY(session.first("SELECT COUNT(*) FROM repository r" + filter.where(), filter.params(),
+                          [](const db::Row& row) { return row.integer(0); }));
+    page.total = rows.value_or(0);
+  }
   std::string sql(kSelect);
   sql += filter.where();
   sql += filter.order_by(query, "r.creation_time DESC", "r.id DESC");
@@ -51,19 +90,26 @@ Result<auth::Page<RepositoryRow>> read_page(db::ReadSession& session, const auth
 
 Result<auth::Page<RepositoryRow>> list_repositories(db::ReadSession& session, ProjectId project,
                                                     const auth::ListQuery& query) {
+  if (const auto direction = auth::own_order(query, kOrder, auth::Direction::kDown)) {
+    return read_counted(session, project, query, *direction);
+  }
   auth::SqlFilter filter(kColumns);
   filter.require("r.project_id = ?", project);
-  filter.require("r.artifact_count > 0");
+  filter.require("r.listed = 1");
   TRY(filter.add(query));
-  return read_page(session, filter, query);
+  return read_filtered(session, filter, query, internal::repositories_of(project));
 }
 
 Result<auth::Page<RepositoryRow>> list_all_repositories(db::ReadSession& session,
                                                         const auth::Principal& principal,
                                                         bool sysadmin,
                                                         const auth::ListQuery& query) {
+  if (const auto direction = auth::own_order(query, kOrder, auth::Direction::kDown);
+      direction && sysadmin) {
+    return read_counted(session, std::nullopt, query, *direction);
+  }
   auth::SqlFilter filter(kColumns);
-  filter.require("r.artifact_count > 0");
+  filter.require("r.listed = 1");
   if (!sysadmin) {
     // Every role may list repositories; so may anyone in a public project.
     filter.require(
@@ -72,7 +118,8 @@ Result<auth::Page<RepositoryRow>> list_all_repositories(db::ReadSession& session
         principal.user);
   }
   TRY(filter.add(query));
-  return read_page(session, filter, query);
+  return read_filtered(session, filter, query,
+                       sysadmin ? std::optional(internal::all_repositories()) : std::nullopt);
 }
 
 Result<std::optional<RepositoryRow>> get_repository(db::ReadSession& session, ProjectId project,
@@ -92,10 +139,7 @@ Result<bool> set_description(db::WriteSession& session, ProjectId project, std::
 }
 
 Result<std::int64_t> count_repositories(db::ReadSession& session, ProjectId project) {
-  const auto count = TRY(
-      session.first("SELECT COUNT(*) FROM repository WHERE project_id = ? AND artifact_count > 0",
-                    {project}, [](const db::Row& row) { return row.integer(0); }));
-  return count.value_or(0);
+  return auth::count_entries(session, internal::repositories_of(project));
 }
 
 }  // namespace roadstead::registry

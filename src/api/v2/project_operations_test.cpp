@@ -209,10 +209,15 @@ TEST_F(Projects, DeletionRemovesEverythingOfThem) {
 
 TEST_F(Projects, WithRepositoriesAreNotDeleted) {
   (void)rest_.below.database
-      ->write([](db::WriteSession& session) {
-        return session.insert(
+      ->write([](db::WriteSession& session) -> Result<std::int64_t> {
+        TRY(session.execute(
             "INSERT INTO repository (project_id, name, full_name, description, artifact_count, "
-            "pull_count, creation_time, update_time) VALUES (2, 'app', 'priv/app', '', 1, 0, 0, 0)",
+            "pull_count, creation_time, update_time, listed) "
+            "VALUES (2, 'app', 'priv/app', '', 1, 0, 0, 0, 1)",
+            {}));
+        return session.execute(
+            "INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries) "
+            "VALUES ('repository', 0, '', 0, 0, 1), ('project_repository', 2, '', 0, 0, 1)",
             {});
       })
       .value();
