@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""Tests of the checking tools: on a small tree each rule is broken once and has to be noticed."""
+"""Tests of the tools. The checking ones: on a small tree each rule is broken once and has to be noticed."""
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import os
 import tempfile
 import unittest
@@ -18,6 +20,7 @@ def load(name):
 
 layers = load("check_layers")
 tidy = load("tidy")
+estate = load("make_estate")
 
 
 class LayersTest(unittest.TestCase):
@@ -130,6 +133,25 @@ class TidyTest(unittest.TestCase):
         self.assertIn("limit is 600", exceptions.problem("b.cpp", "lines", 601, 600))
         exceptions.sizes[("gone.cpp", "lines")] = 800
         self.assertEqual(exceptions.unused(), [("gone.cpp", "lines")])
+
+
+class EstateTest(unittest.TestCase):
+    """What it writes is compared and served by tests/e2e/cases/estate.py."""
+
+    def test_content_follows_from_the_seed(self):
+        content = estate.Content(7)
+        self.assertEqual(content.manifest(3), estate.Content(7).manifest(3))
+        self.assertEqual(len({content.manifest(n) for n in range(50)} | {estate.Content(8).manifest(0)}), 51)
+        self.assertEqual(len(content.manifest(123_456_789)), content.manifest_size)
+
+    def test_defaults_follow_what_is_above(self):
+        options = estate.arguments(["--data-dir", "d", "--repositories", "5"])
+        self.assertEqual((options.projects, options.artifacts, options.tags), (1, 5, 5))
+
+    def test_refuses_what_cannot_exist(self):
+        for wrong in (("--projects", "0"), ("--artifacts", "1"), ("--tags", "1"), ("--repositories", "3", "--artifacts", "2")):
+            with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+                estate.arguments(["--data-dir", "d", *wrong])
 
 
 if __name__ == "__main__":
