@@ -14,6 +14,7 @@ import subprocess
 import time
 from typing import Callable, Optional
 
+import estate
 import fixtures
 import servers
 
@@ -149,6 +150,33 @@ def prepare_tags(server, context):
         return
     for number in range(context.count(10_000, 20)):
         server.put_manifest(context.tagged.repository, f"t{number:07}", context.tagged.manifest, fixtures.MANIFEST)
+
+
+# ---- large stores
+
+def estate_list(name, page, connections, count):
+    """One page of a list, or with None all three of them in turn."""
+    def run(server, context):
+        pages = estate.Estate(context.quick).lists()[name]
+        paths = [pages[page]] if page else list(pages.values())
+        return load(server, "get", estate.TAGGED, "--connections", connections, "--count", context.count(count, 10), "--warmup",
+                    10, "--path", ",".join(paths), "--basic", f"admin:{server.password}", authorised=False)
+    return run
+
+
+def estate_manifest(server, context):
+    manifests = estate.Estate(context.quick).manifests()
+    return load(server, "manifest", estate.TAGGED, "--connections", 16, "--count", context.count(10_000_000, 200),
+                "--seconds", context.seconds(2.5), "--warmup", 200, "--length", len(next(iter(manifests.values()))),
+                "--path", ",".join(f"/v2/{estate.TAGGED}/manifests/{tag}" for tag in manifests))
+
+
+def prepare_estate(server, context):
+    store = estate.Estate(context.quick)
+    if server.registry:
+        store.fill(server)
+    else:
+        store.put_manifests_on(server)
 
 
 # ---- writing
@@ -357,6 +385,17 @@ def tags_group():
     return Group("tags", rows, prepare_tags)
 
 
+def estate_group():
+    """Lists with a million entries behind them."""
+    rows = [Row("estate-start-up", "ms", start_up, "ms", ROADSTEAD, (), 100, rounds=1),
+            Row("estate-manifest-get-16", "µs", estate_manifest, "cpu_us_per_op", (*ROADSTEAD, *STATIC), STATIC, 1.0)]
+    rows += [Row(f"estate-{name}-{page}", "ms p99", estate_list(name, page, 1, 1000), "p99_ms", ROADSTEAD, (), 10)
+             for name in estate.LISTS for page in estate.PAGES]
+    rows += [Row(f"estate-{name}-cpu", "µs", estate_list(name, None, 4, 3000), "cpu_us_per_op", ROADSTEAD)
+             for name in estate.LISTS]
+    return Group("estate", rows, prepare_estate)
+
+
 def api_group():
     artifacts = "/api/v2.0/projects/bench/repositories/img/artifacts?page_size=10&with_tag=true"
     token = "/service/token?service=harbor-registry&scope=repository:bench/img:pull"
@@ -393,6 +432,7 @@ def groups():
         reading_group(),
         tls_group(),
         tags_group(),
+        estate_group(),
         api_group(),
         push_group("1k", 1 << 10, {1: 300, 8: 1000, 64: 2000}, ("post", "mono", "patch")),
         push_group("1m", 1 << 20, {1: 150, 8: 300, 64: 300}, ("post", "mono", "patch")),
