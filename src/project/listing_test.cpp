@@ -107,14 +107,19 @@ TEST_F(ProjectListTest, ThePublicListFollowsTheProjects) {
   change(closed, "true");
   change(closed, "true");
   EXPECT_EQ(names(page(anonymous, {})), (Names{"closed", "open"}));
+  auth::ListQuery only_public;
+  only_public.filters = {{.kind = auth::Filter::Kind::kExact, .key = "public", .values = {"true"}}};
+  create_one("hidden", false);
+  EXPECT_EQ(names(page(admin, only_public)), (Names{"closed", "open"}));
+  EXPECT_EQ(page(admin, only_public).total, 2);
   EXPECT_EQ(page(anonymous, {}).total, 2);
   change(open, "false");
   EXPECT_EQ(names(page(anonymous, {})), (Names{"closed"}));
   EXPECT_EQ(page(anonymous, {}).total, 1);
   ASSERT_TRUE(remove(*database, content, closed));
   EXPECT_EQ(page(anonymous, {}).total, 0);
-  EXPECT_EQ(names(page(admin, {})), (Names{"open"}));
-  EXPECT_EQ(page(admin, {}).total, 1);
+  EXPECT_EQ(names(page(admin, {})), (Names{"hidden", "open"}));
+  EXPECT_EQ(page(admin, {}).total, 2);
 }
 
 TEST_F(ProjectListTest, AMembersListJoinsPublicAndOwnProjects) {

@@ -65,20 +65,20 @@ Error taken(const std::string& name) {
 
 /// A page in the list's own order: it begins where the list says and reads its own rows only.
 Result<auth::Page<Project>> read_counted(db::ReadSession& session, const auth::Principal& caller,
-                                         const Listing& listing, auth::Direction direction) {
-  const auth::CountedList all =
-      listing.sees_all ? internal::all_projects() : internal::public_projects();
-  const auth::PageStart start = TRY(auth::find_page(session, all, listing.query, direction));
+                                         const auth::ListQuery& query, auth::Direction direction,
+                                         bool only_public) {
+  const auth::CountedList list =
+      only_public ? internal::public_projects() : internal::all_projects();
+  const auth::PageStart start = TRY(auth::find_page(session, list, query, direction));
   auth::Page<Project> page;
   page.total = start.total;
   if (!start.from) {
     return page;
   }
-  std::string sql = select_projects(listing.sees_all ? " WHERE" : " WHERE p.public = 1 AND");
+  std::string sql = select_projects(only_public ? " WHERE p.public = 1 AND" : " WHERE");
   sql += direction == auth::Direction::kUp ? " p.name >= ? ORDER BY p.name LIMIT ?"
                                            : " p.name <= ? ORDER BY p.name DESC LIMIT ?";
-  page.items =
-      TRY(session.all(sql, {caller.user, start.from->name, listing.query.limit()}, project_from));
+  page.items = TRY(session.all(sql, {caller.user, start.from->name, query.limit()}, project_from));
   return page;
 }
 
@@ -125,14 +125,28 @@ Result<auth::Page<Project>> read_filtered(db::ReadSession& session, const auth::
   return page;
 }
 
+/// "public=true" and nothing else: the same for everybody.
+bool asks_for_public(const auth::ListQuery& query) {
+  using Kind = auth::Filter::Kind;
+  return query.filters.size() == 1 && query.filters.front().key == "public" &&
+         query.filters.front().kind == Kind::kExact &&
+         query.filters.front().values.front() == "true";
+}
+
 Result<auth::Page<Project>> read_page(db::ReadSession& session, const auth::Principal& caller,
                                       const Listing& listing) {
-  const auto direction = auth::own_order(listing.query, "name", auth::Direction::kUp);
+  auth::ListQuery query = listing.query;
+  const bool anonymous = caller.kind == auth::Principal::Kind::kAnonymous;
+  const bool only_public = asks_for_public(query) || (anonymous && !listing.sees_all);
+  if (asks_for_public(query)) {
+    query.filters.clear();
+  }
+  const auto direction = auth::own_order(query, "name", auth::Direction::kUp);
   if (!direction) {
     return read_filtered(session, caller, listing);
   }
-  if (listing.sees_all || caller.kind == auth::Principal::Kind::kAnonymous) {
-    return read_counted(session, caller, listing, *direction);
+  if (only_public || listing.sees_all) {
+    return read_counted(session, caller, query, *direction, only_public);
   }
   auto visible = TRY(read_visible(session, caller, listing, *direction));
   return visible ? std::move(*visible) : read_filtered(session, caller, listing);

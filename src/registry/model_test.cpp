@@ -109,7 +109,8 @@ class Simulation {
                       "(SELECT COUNT(*) FROM artifact a WHERE a.repository_id = r.id AND "
                       "a.listed = 1)"),
         0);
-    for (const std::string_view list : {"repository", "project_repository"}) {
+    for (const std::string_view list :
+         {"repository", "project_repository", "repository_name", "project_repository_name"}) {
       EXPECT_EQ(
           bench_.number("SELECT COALESCE(SUM(entries), 0) FROM list_bucket WHERE list = ?", {list}),
           bench_.number("SELECT COUNT(*) FROM repository WHERE listed = 1"));

@@ -26,15 +26,17 @@ struct Doomed {
 /// sees to it that somebody finishes after a crash.
 Result<void> bury(db::WriteSession& session, const Doomed& doomed) {
   const std::string tombstone = internal::tombstone_name(doomed.holder.repository);
-  const std::int64_t changed = TRY(session.execute(
-      "UPDATE repository SET name = ?, full_name = ?, description = ?, artifact_count = 0 "
-      "WHERE id = ? AND full_name = ?",
-      {tombstone, tombstone, doomed.name, doomed.holder.repository, doomed.name}));
+  const std::int64_t changed =
+      TRY(session.execute("UPDATE repository SET artifact_count = 0 WHERE id = ? AND full_name = ?",
+                          {doomed.holder.repository, doomed.name}));
   if (changed == 0) {
     return Error{Code::kNotFound, Subject::kRepository,
                  fmt::format("repository {} not found", doomed.name), doomed.name};
   }
+  // Lists know it by its name, so it leaves them before the name goes.
   TRY(internal::relist_repository(session, doomed.holder.repository));
+  TRY(session.execute("UPDATE repository SET name = ?, full_name = ?, description = ? WHERE id = ?",
+                      {tombstone, tombstone, doomed.name, doomed.holder.repository}));
   TRY(internal::review(session, internal::Review::kRepository, doomed.holder.repository,
                        doomed.holder.repository.value, session.now()));
   json::Writer event;
@@ -183,6 +185,7 @@ Result<void> remove_invisible(db::WriteSession& session, ProjectId project) {
   }
   TRY(session.execute("DELETE FROM upload WHERE project_id = ?", {project}));
   TRY(auth::drop_list(session, internal::repositories_of(project)));
+  TRY(auth::drop_list(session, internal::repositories_by_name_of(project)));
   TRY(session.execute("DELETE FROM project_blob WHERE project_id = ?", {project}));
   TRY(session.execute("DELETE FROM quota_delta WHERE project_id = ?", {project}));
   return {};

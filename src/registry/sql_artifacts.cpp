@@ -88,7 +88,7 @@ Result<void> read_details(db::ReadSession& session, ArtifactRow& artifact) {
 }
 
 /// "tags=nil", "tags=*", "tags=v1", "tags=~v".
-void require_tags(auth::SqlFilter& filter, const Filter& tags) {
+void require_tags(auth::SqlFilter& filter, RepositoryId repository, const Filter& tags) {
   const std::string exists(kTagged);
   const std::string& value = tags.values.front();
   if (tags.kind == Filter::Kind::kFuzzy) {
@@ -98,7 +98,10 @@ void require_tags(auth::SqlFilter& filter, const Filter& tags) {
   } else if (value == "*") {
     filter.require(exists + ")");
   } else {
-    filter.require(exists + " AND t.name = ?)", value);
+    filter.require(
+        "a.id = (SELECT t.artifact_id FROM tag t WHERE t.repository_id = ? AND t.name = ?)",
+        repository);
+    filter.bind(value);
   }
 }
 
@@ -146,17 +149,20 @@ Result<auth::Page<ArtifactRow>> read_filtered(db::ReadSession& session, Reposito
   filter.require("a.repository_id = ?", repository);
   hide_parts(filter, query);
   if (const Filter* tags = query.find("tags")) {
-    require_tags(filter, *tags);
+    require_tags(filter, repository, *tags);
   }
   TRY(filter.add(query));
   auth::Page<ArtifactRow> page;
   page.total = query.filters.empty()
                    ? TRY(auth::count_entries(session, internal::artifacts_of(repository)))
                    : TRY(count(session, filter));
+  // What is skipped is not joined.
+  const std::string order = filter.order_by(query, "a.push_time DESC", "a.id DESC");
   std::string sql(kSelect);
-  sql.append(kFrom).append(filter.where());
-  sql += filter.order_by(query, "a.push_time DESC", "a.id DESC");
-  sql += " LIMIT ? OFFSET ?";
+  sql += " FROM (SELECT a.id AS artifact_id FROM artifact a" + filter.where() + order +
+         " LIMIT ? OFFSET ?) page JOIN artifact a ON a.id = page.artifact_id JOIN manifest f ON "
+         "f.id = a.manifest_id" +
+         order;
   page.items = TRY(session.all(sql, filter.page_params(query), artifact_from));
   return page;
 }

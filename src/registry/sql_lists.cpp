@@ -26,6 +26,26 @@ Result<std::optional<ListKey>> nth_repository_of(db::ReadSession& session, std::
       {scope, from.time, from.id, skip}, key_from);
 }
 
+ListKey name_from(const db::Row& row) {
+  return ListKey{std::string(row.text(0)), {}, 0};
+}
+
+Result<std::optional<ListKey>> nth_repository_name(db::ReadSession& session, std::int64_t /*scope*/,
+                                                   const ListKey& from, std::int64_t skip) {
+  return session.first(
+      "SELECT full_name FROM repository WHERE listed = 1 AND full_name >= ? ORDER BY full_name "
+      "LIMIT 1 OFFSET ?",
+      {from.name, skip}, name_from);
+}
+
+Result<std::optional<ListKey>> nth_repository_name_of(db::ReadSession& session, std::int64_t scope,
+                                                      const ListKey& from, std::int64_t skip) {
+  return session.first(
+      "SELECT name FROM repository WHERE project_id = ? AND listed = 1 AND name >= ? ORDER BY name "
+      "LIMIT 1 OFFSET ?",
+      {scope, from.name, skip}, name_from);
+}
+
 Result<std::optional<ListKey>> nth_artifact(db::ReadSession& session, std::int64_t scope,
                                             const ListKey& from, std::int64_t skip) {
   return session.first(
@@ -77,6 +97,14 @@ CountedList repositories_of(ProjectId project) {
   return {"project_repository", project.value, nth_repository_of};
 }
 
+CountedList all_repositories_by_name() {
+  return {"repository_name", 0, nth_repository_name};
+}
+
+CountedList repositories_by_name_of(ProjectId project) {
+  return {"project_repository_name", project.value, nth_repository_name_of};
+}
+
 CountedList artifacts_of(RepositoryId repository) {
   return {"artifact", repository.value, nth_artifact};
 }
@@ -87,20 +115,30 @@ Result<void> relist_repository(db::WriteSession& session, RepositoryId repositor
     ListKey key;
     bool listed = false;
     bool should_be = false;
+    ListKey name;
+    ListKey full_name;
   };
   const auto found = TRY(session.first(
-      "SELECT project_id, creation_time, listed, artifact_count FROM repository WHERE id = ?",
+      "SELECT project_id, creation_time, listed, artifact_count, name, full_name FROM repository "
+      "WHERE id = ?",
       {repository}, [&](const db::Row& row) {
-        return Listed{row.id<ProjectId>(0), ListKey{{}, row.time(1), repository.value},
-                      row.boolean(2), row.integer(3) > 0};
+        return Listed{row.id<ProjectId>(0),
+                      ListKey{{}, row.time(1), repository.value},
+                      row.boolean(2),
+                      row.integer(3) > 0,
+                      ListKey{std::string(row.text(4)), {}, 0},
+                      ListKey{std::string(row.text(5)), {}, 0}};
       }));
   if (!found || found->listed == found->should_be) {
     return {};
   }
   TRY(session.execute("UPDATE repository SET listed = ? WHERE id = ?",
                       {found->should_be, repository}));
-  TRY(change(session, all_repositories(), found->key, found->should_be));
-  return change(session, repositories_of(found->project), found->key, found->should_be);
+  const bool listed = found->should_be;
+  TRY(change(session, all_repositories(), found->key, listed));
+  TRY(change(session, all_repositories_by_name(), found->full_name, listed));
+  TRY(change(session, repositories_of(found->project), found->key, listed));
+  return change(session, repositories_by_name_of(found->project), found->name, listed);
 }
 
 Result<void> relist_artifact(db::WriteSession& session, ArtifactId artifact) {

@@ -55,11 +55,10 @@ Result<NamePage> list_catalog(db::ReadSession& session, std::int64_t n, std::str
   if (n == 0) {
     return NamePage{};
   }
-  // '~' begins the names of repositories being deleted; no valid name has it.
   const std::array<db::Param, 2> params{db::Param(last), db::Param(n + 1)};
   return read_names(session,
-                    "SELECT full_name FROM repository WHERE full_name > ? AND full_name < '~' AND "
-                    "artifact_count > 0 ORDER BY full_name LIMIT ?",
+                    "SELECT full_name FROM repository WHERE listed = 1 AND full_name > ? ORDER BY "
+                    "full_name LIMIT ?",
                     params, n);
 }
 

@@ -19,7 +19,6 @@ constexpr std::array kColumns{
     ListColumn{"creation_time", "r.creation_time", ListColumn::Type::kTime},
     ListColumn{"update_time", "r.update_time", ListColumn::Type::kTime},
 };
-constexpr std::string_view kOrder = "creation_time";
 constexpr std::string_view kSelect =
     "SELECT r.id, r.project_id, r.full_name, r.description, r.artifact_count, r.pull_count, "
     "r.creation_time, r.update_time FROM repository r";
@@ -35,30 +34,71 @@ RepositoryRow repository_from(const db::Row& row) {
                        row.time(7)};
 }
 
-/// A page in the list's own order: it begins where the list says and reads its own rows only.
-Result<auth::Page<RepositoryRow>> read_counted(db::ReadSession& session,
+/// A list whose pages begin where it says, and what a page of it is read with.
+struct Ordered {
+  auth::CountedList list;
+  auth::Direction direction;
+  std::string_view up;    ///< From a key upwards.
+  std::string_view down;  ///< And downwards.
+  bool by_name = false;
+};
+std::optional<Ordered> by_time(const auth::CountedList& list, const auth::ListQuery& query) {
+  const auto direction = auth::own_order(query, "creation_time", auth::Direction::kDown);
+  if (!direction) {
+    return std::nullopt;
+  }
+  return Ordered{
+      list, *direction,
+      " AND (r.creation_time, r.id) >= (?, ?) ORDER BY r.creation_time, r.id LIMIT ?",
+      " AND (r.creation_time, r.id) <= (?, ?) ORDER BY r.creation_time DESC, r.id DESC LIMIT ?"};
+}
+
+/// Of one project, or of all.
+std::optional<Ordered> ordered(std::optional<ProjectId> project, const auth::ListQuery& query) {
+  if (auto list = by_time(
+          project ? internal::repositories_of(*project) : internal::all_repositories(), query)) {
+    return list;
+  }
+  const auto direction = auth::own_order(query, "name", auth::Direction::kUp);
+  if (!direction) {
+    return std::nullopt;
+  }
+  if (project) {
+    return Ordered{internal::repositories_by_name_of(*project), *direction,
+                   " AND r.name >= ? ORDER BY r.name LIMIT ?",
+                   " AND r.name <= ? ORDER BY r.name DESC LIMIT ?", true};
+  }
+  return Ordered{internal::all_repositories_by_name(), *direction,
+                 " AND r.full_name >= ? ORDER BY r.full_name LIMIT ?",
+                 " AND r.full_name <= ? ORDER BY r.full_name DESC LIMIT ?", true};
+}
+
+Result<auth::Page<RepositoryRow>> read_ordered(db::ReadSession& session,
                                                std::optional<ProjectId> project,
                                                const auth::ListQuery& query,
-                                               auth::Direction direction) {
-  const auth::CountedList list =
-      project ? internal::repositories_of(*project) : internal::all_repositories();
-  const auth::PageStart start = TRY(auth::find_page(session, list, query, direction));
+                                               const Ordered& ordered) {
+  const auth::PageStart start =
+      TRY(auth::find_page(session, ordered.list, query, ordered.direction));
   auth::Page<RepositoryRow> page;
   page.total = start.total;
   if (!start.from) {
     return page;
   }
-  const bool down = direction == auth::Direction::kDown;
   std::string sql(kSelect);
-  sql += project ? " WHERE r.project_id = ? AND r.listed = 1" : " WHERE r.listed = 1";
-  sql += down ? " AND (r.creation_time, r.id) <= (?, ?) ORDER BY r.creation_time DESC, r.id DESC"
-              : " AND (r.creation_time, r.id) >= (?, ?) ORDER BY r.creation_time, r.id";
-  sql += " LIMIT ?";
   std::vector<db::Param> params;
   if (project) {
+    sql += " WHERE r.project_id = ? AND r.listed = 1";
     params.emplace_back(*project);
+  } else {
+    sql += " WHERE r.listed = 1";
   }
-  params.insert(params.end(), {start.from->time, start.from->id, query.limit()});
+  sql += ordered.direction == auth::Direction::kUp ? ordered.up : ordered.down;
+  if (ordered.by_name) {
+    params.emplace_back(start.from->name);
+  } else {
+    params.insert(params.end(), {start.from->time, start.from->id});
+  }
+  params.emplace_back(query.limit());
   page.items = TRY(session.all(sql, params, repository_from));
   return page;
 }
@@ -90,8 +130,8 @@ Result<auth::Page<RepositoryRow>> read_filtered(db::ReadSession& session,
 
 Result<auth::Page<RepositoryRow>> list_repositories(db::ReadSession& session, ProjectId project,
                                                     const auth::ListQuery& query) {
-  if (const auto direction = auth::own_order(query, kOrder, auth::Direction::kDown)) {
-    return read_counted(session, project, query, *direction);
+  if (const auto list = ordered(project, query)) {
+    return read_ordered(session, project, query, *list);
   }
   auth::SqlFilter filter(kColumns);
   filter.require("r.project_id = ?", project);
@@ -104,9 +144,8 @@ Result<auth::Page<RepositoryRow>> list_all_repositories(db::ReadSession& session
                                                         const auth::Principal& principal,
                                                         bool sysadmin,
                                                         const auth::ListQuery& query) {
-  if (const auto direction = auth::own_order(query, kOrder, auth::Direction::kDown);
-      direction && sysadmin) {
-    return read_counted(session, std::nullopt, query, *direction);
+  if (const auto list = ordered(std::nullopt, query); list && sysadmin) {
+    return read_ordered(session, std::nullopt, query, *list);
   }
   auth::SqlFilter filter(kColumns);
   filter.require("r.listed = 1");

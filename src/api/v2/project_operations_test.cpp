@@ -217,7 +217,8 @@ TEST_F(Projects, WithRepositoriesAreNotDeleted) {
             {}));
         return session.execute(
             "INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries) "
-            "VALUES ('repository', 0, '', 0, 0, 1), ('project_repository', 2, '', 0, 0, 1)",
+            "VALUES ('repository', 0, '', 0, 0, 1), ('project_repository', 2, '', 0, 0, 1), "
+            "('repository_name', 0, '', 0, 0, 1), ('project_repository_name', 2, '', 0, 0, 1)",
             {});
       })
       .value();

@@ -14,6 +14,8 @@ UPDATE artifact SET listed = 1 WHERE
 CREATE INDEX project_public ON project (public, name);
 CREATE INDEX repository_listed ON repository (listed, creation_time, id);
 CREATE INDEX repository_listed_in ON repository (project_id, listed, creation_time, id);
+CREATE INDEX repository_listed_name ON repository (listed, full_name);
+CREATE INDEX repository_listed_name_in ON repository (project_id, listed, name);
 CREATE INDEX artifact_listed ON artifact (repository_id, listed, push_time, id);
 
 -- A stretch of a list: its entries from this place up to the first place of the next one. The first of a list
@@ -49,6 +51,18 @@ INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entri
     CASE WHEN k = 0 THEN 0 ELSE id END, CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT project_id, creation_time, id,
     ROW_NUMBER() OVER (PARTITION BY project_id ORDER BY creation_time, id) - 1 AS k,
+    COUNT(*) OVER (PARTITION BY project_id) AS n FROM repository WHERE listed = 1) numbered
+  WHERE k % 1024 = 0;
+INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+  SELECT 'repository_name', 0, CASE WHEN k = 0 THEN '' ELSE full_name END, 0, 0,
+    CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
+  FROM (SELECT full_name, ROW_NUMBER() OVER (ORDER BY full_name) - 1 AS k, COUNT(*) OVER () AS n
+    FROM repository WHERE listed = 1) numbered
+  WHERE k % 1024 = 0;
+INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+  SELECT 'project_repository_name', project_id, CASE WHEN k = 0 THEN '' ELSE name END, 0, 0,
+    CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
+  FROM (SELECT project_id, name, ROW_NUMBER() OVER (PARTITION BY project_id ORDER BY name) - 1 AS k,
     COUNT(*) OVER (PARTITION BY project_id) AS n FROM repository WHERE listed = 1) numbered
   WHERE k % 1024 = 0;
 INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)

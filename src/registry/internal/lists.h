@@ -9,9 +9,12 @@
 
 namespace roadstead::registry::internal {
 
-/// By creation_time and id, those with artifacts.
+/// Repositories with artifacts, by creation_time and id.
 auth::CountedList all_repositories();
 auth::CountedList repositories_of(ProjectId project);
+/// The same by full_name, and by name.
+auth::CountedList all_repositories_by_name();
+auth::CountedList repositories_by_name_of(ProjectId project);
 /// By push_time and id, those that list_artifacts() shows when nothing else is asked for.
 auth::CountedList artifacts_of(RepositoryId repository);
 
