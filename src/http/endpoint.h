@@ -40,8 +40,8 @@ class Endpoint {
   [[nodiscard]] virtual std::size_t body_max() const { return 0; }
 
   /// Runs on the I/O thread before anything is handed to the pool: answers what needs no waiting
-  /// (an indexed read of the embedded database, a 304), or nothing. Must not block. Not called for
-  /// streamed endpoints.
+  /// (an indexed read of the embedded database, a 304), or nothing. Must not block. Streamed
+  /// endpoints are asked only when the request has no body.
   virtual std::optional<Response> try_now(const Request& request, Context& context);
   /// Runs on the worker pool and may block until context.deadline. Called when try_now() gave
   /// nothing, and instead of it when the I/O thread is late; the default calls try_now(), for

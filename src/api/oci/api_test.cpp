@@ -450,9 +450,13 @@ TEST_F(ApiTest, QuotaIsForbidden) {
 
 TEST_F(ApiTest, TooManyUploadsAre429) {
   for (std::int64_t i = 0; i < bench.options.uploads_per_identity_max; ++i) {
-    ASSERT_EQ(ask({http::Method::kPost, "/v2/p/app/blobs/uploads/"}).status, 202);
+    const Reply started = ask({http::Method::kPost, "/v2/p/app/blobs/uploads/"});
+    ASSERT_EQ(ask({http::Method::kPatch, started.header("Location"), "x"}).status, 202);
   }
-  const Reply refused = ask({http::Method::kPost, "/v2/p/app/blobs/uploads/"});
+  // An announced upload costs nothing; the first kept byte makes it an open one.
+  const Reply started = ask({http::Method::kPost, "/v2/p/app/blobs/uploads/"});
+  ASSERT_EQ(started.status, 202);
+  const Reply refused = ask({http::Method::kPatch, started.header("Location"), "x"});
   EXPECT_EQ(refused.status, 429);
   EXPECT_EQ(refused.code(), "TOOMANYREQUESTS");
   EXPECT_EQ(refused.header("Retry-After"), "30");

@@ -169,6 +169,23 @@ class UploadStart final : public UploadEndpoint {
  public:
   using UploadEndpoint::UploadEndpoint;
 
+  /// The usual case, an upload that is only announced, is one read.
+  std::optional<http::Response> try_now(const http::Request& request,
+                                        http::Context& context) override {
+    if (!request.query.empty() || !services_.database.reads_are_local()) {
+      return std::nullopt;
+    }
+    const auto principal = who_now(request, context);
+    if (!principal) {
+      return std::nullopt;
+    }
+    if (!principal->has_value()) {
+      return refuse(principal->error(), request, context);
+    }
+    auto response = announce(**principal, context, model::Algorithm::kSha256);
+    return response ? std::move(*response) : refuse(response.error(), request, context);
+  }
+
  protected:
   [[nodiscard]] Result<Opened> open_for(const auth::Principal& principal,
                                         const http::Request& request,
@@ -191,11 +208,18 @@ class UploadStart final : public UploadEndpoint {
     if (const auto name = query.get("digest-algorithm")) {
       algorithm = TRY(model::parse_algorithm(*name));
     }
-    const auto upload = TRY(services_.uploads.start(caller(principal), repository, algorithm));
-    return Opened(upload_response(202, repository, upload));
+    return Opened(TRY(announce(principal, context, algorithm)));
   }
 
  private:
+  [[nodiscard]] Result<http::Response> announce(const auth::Principal& principal,
+                                                const http::Context& context,
+                                                model::Algorithm algorithm) const {
+    const auto repository = TRY(repository_of(context));
+    const auto upload = TRY(services_.uploads.start(caller(principal), repository, algorithm));
+    return upload_response(202, repository, upload);
+  }
+
   /// Nothing when the blob cannot be mounted: the client then uploads it.
   [[nodiscard]] Result<std::optional<http::Response>> try_mount(
       const auth::Principal& principal, const model::RepositoryName& repository,

@@ -291,14 +291,10 @@ Connection::Step Connection::choose_body() {
 
 /// The body, if any, is here. Answers in place when that is possible and the loop is on time.
 Connection::Step Connection::dispatch() {
-  Exchange& exchange = *exchange_;
-  if (exchange.endpoint->body_mode() == BodyMode::kStreamed) {
-    return submit(Job::kWhole);
-  }
-  if (auto response = answer_in_place(loop_, exchange)) {
+  if (auto response = answer_in_place(loop_, *exchange_)) {
     return respond(std::move(*response));
   }
-  return submit(Job::kHandle);
+  return submit(job_of(*exchange_));
 }
 
 Connection::Step Connection::submit(Job job) {

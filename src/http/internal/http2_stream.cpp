@@ -117,13 +117,10 @@ void Http2Stream::choose_body() {
 
 /// The body, if any, is here. Answers in place when that is possible and the loop is on time.
 void Http2Stream::dispatch() {
-  Exchange& exchange = *exchange_;
-  if (exchange.endpoint->body_mode() == BodyMode::kStreamed) {
-    submit(Job::kWhole, State::kJob);
-  } else if (auto response = answer_in_place(connection_.loop(), exchange)) {
+  if (auto response = answer_in_place(connection_.loop(), *exchange_)) {
     respond(std::move(*response));
   } else {
-    submit(Job::kHandle, State::kJob);
+    submit(job_of(*exchange_), State::kJob);
   }
 }
 

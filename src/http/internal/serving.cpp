@@ -79,8 +79,13 @@ Selection choose_part(Loop& loop, const Exchange& exchange, Response& response) 
   return {};
 }
 
+Job job_of(const Exchange& exchange) {
+  return exchange.endpoint->body_mode() == BodyMode::kStreamed ? Job::kWhole : Job::kHandle;
+}
+
 std::optional<Response> answer_in_place(Loop& loop, Exchange& exchange) {
-  if (loop.late()) {
+  const bool sink = exchange.request.has_body && job_of(exchange) == Job::kWhole;
+  if (sink || loop.late()) {
     return std::nullopt;
   }
   try {
