@@ -1,11 +1,13 @@
-# roadstead_module(NAME storage DEPS base sys model [LIBS OpenSSL::Crypto] SOURCES … HEADERS … [TESTS …] [TESTING …])
+# roadstead_module(NAME storage DEPS base sys model [LIBS OpenSSL::Crypto] SOURCES … HEADERS … [TESTS …] [TESTING …]
+#                  [BENCHMARKS …])
 #
 # One static library per module. Sources are listed, never globbed. HEADERS are the module's public face and each
 # must compile alone. DEPS names lower modules whose headers it may include; tools/check_layers reads the same list.
 # TESTS become the program <name>_test and one ctest. TESTING names sources of contract suites in testing/ that other
-# modules' tests link as roadstead_<name>_testing.
+# modules' tests link as roadstead_<name>_testing. BENCHMARKS become the program <name>_benchmark; `./x bench --micro`
+# runs them. Tests and benchmarks may also use the modules of TEST_DEPS.
 function(roadstead_module)
-  cmake_parse_arguments(ARG "" "NAME" "DEPS;LIBS;SOURCES;HEADERS;TESTS;TESTING;TEST_DEPS;TEST_LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME" "DEPS;LIBS;SOURCES;HEADERS;TESTS;TESTING;TEST_DEPS;TEST_LABELS;BENCHMARKS" ${ARGN})
   set(lib roadstead_${ARG_NAME})
   if(ARG_SOURCES)
     add_library(${lib} STATIC ${ARG_SOURCES})
@@ -42,6 +44,18 @@ function(roadstead_module)
     endforeach()
     add_test(NAME ${test} COMMAND ${test})
     set_tests_properties(${test} PROPERTIES TIMEOUT 300 LABELS "unit;${ARG_TEST_LABELS}")
+  endif()
+  if(ARG_BENCHMARKS AND ROADSTEAD_BENCHMARKS)
+    set(program ${ARG_NAME}_benchmark)
+    add_executable(${program} ${ARG_BENCHMARKS})
+    set_property(GLOBAL APPEND PROPERTY ROADSTEAD_BENCHMARK_PROGRAMS ${program})
+    target_link_libraries(${program} PRIVATE ${lib} benchmark::benchmark benchmark::benchmark_main)
+    if(ARG_TESTING)
+      target_link_libraries(${program} PRIVATE ${lib}_testing)
+    endif()
+    foreach(dep ${ARG_TEST_DEPS})
+      target_link_libraries(${program} PRIVATE roadstead_${dep})
+    endforeach()
   endif()
 endfunction()
 
