@@ -28,6 +28,12 @@ namespace {
 constexpr std::size_t kTendBatch = 500;
 constexpr std::chrono::seconds kTendEvery{10};
 
+/// Each holds its request: some 16 KiB, or two buffers of an upload.
+constexpr std::size_t kWorkQueueMax = 4096;
+/// A client that is told to come back after a second should not have waited longer than that for
+/// being told, and what waits when an overload ends must be done within a second.
+constexpr std::chrono::milliseconds kWorkWaitMax{500};
+
 std::size_t worker_threads(const Settings& settings) {
   if (settings.worker_threads > 0) {
     return static_cast<std::size_t>(settings.worker_threads);
@@ -164,7 +170,8 @@ void Node::Parts::wire() {
       auth::make_authenticator({*database, *passwords, *tokens, *throttle, clock, logger});
   users.emplace(*database, *passwords);
   uploads.emplace(*database, *store, locks, registry_options);
-  workers.emplace(sys::ThreadPool::Options{"worker", worker_threads(settings), 4096});
+  workers.emplace(
+      sys::ThreadPool::Options{"worker", worker_threads(settings), kWorkQueueMax, kWorkWaitMax});
   content.emplace(*database);
   oci.emplace(api::oci::Services{*database, *store, *uploads, *authenticator, registry_options,
                                  settings.external_url});

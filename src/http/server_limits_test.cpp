@@ -1,3 +1,5 @@
+#include <chrono>
+#include <optional>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -137,6 +139,67 @@ TEST_F(ServerLimitsTest, AFullQueueAnswersBusyAndKeepsTheConnection) {
   }
   EXPECT_EQ(good, 1);
   EXPECT_EQ(first.receive().status, 200);
+}
+
+TEST_F(ServerLimitsTest, OneClientLeavesRoomInTheQueueForOthers) {
+  constexpr int kFlood = 100;
+  host.pool_options = {"test", 1, 100};
+  host.options.trusted_proxies = {"127.0.0.1"};
+  host.options.io_threads = 1;
+  host.start();
+  Client first(host.port());
+  first.send("GET /gate HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+  gate.wait_for(1);
+  std::vector<Client> flood;
+  for (int i = 0; i < kFlood; ++i) {
+    flood.emplace_back(host.port());
+    flood.back().send("GET /gate HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+  }
+  EXPECT_EQ(host.observer.wait(kFlood / 2).size(), kFlood / 2U);
+  Client polite(host.port());
+  polite.send("GET /gate HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.2\r\n\r\n");
+  gate.open();
+  EXPECT_EQ(polite.receive().status, 200);
+  int good = 0;
+  for (Client& client : flood) {
+    const Answer answer = client.receive();
+    good += answer.status == 200 ? 1 : 0;
+    EXPECT_TRUE(answer.status == 200 || answer.header("Retry-After") == "1");
+  }
+  EXPECT_EQ(good, kFlood / 2);
+  EXPECT_EQ(first.receive().status, 200);
+  // Nothing is left of the flood: its client may fill half of the queue again.
+  EXPECT_EQ(fetch(host.port(), "GET", "/gate", "X-Forwarded-For: 192.0.2.1\r\n").status, 200);
+}
+
+TEST_F(ServerLimitsTest, ALateLoopStillAnswersInPlaceWhileThePoolIsBusy) {
+  host.pool_options = {"test", 1, 100};
+  host.options.io_threads = 1;
+  std::optional<Client> late;
+  host.application["/slow"].on_try_now = [&](const Request&, Context&) {
+    late->send("GET /now HTTP/1.1\r\nHost: a\r\n\r\n");
+    // Makes the loop late for what was just sent.
+    const auto end = std::chrono::steady_clock::now() + milliseconds(50);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    return Response(200);
+  };
+  host.start();
+  late.emplace(host.port());
+  EXPECT_EQ(late->get("/now").status, 200);
+  Client running(host.port());
+  running.send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n");
+  gate.wait_for(1);
+  Client waiting(host.port());
+  waiting.send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n");
+  while (host.pool->queued() == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(fetch(host.port(), "GET", "/slow").status, 200);
+  EXPECT_EQ(late->receive().status, 200);  // Although the pool does nothing yet.
+  gate.open();
+  EXPECT_EQ(waiting.receive().status, 200);
+  EXPECT_EQ(running.receive().status, 200);
 }
 
 TEST_F(ServerLimitsTest, ConnectionsAreLimited) {

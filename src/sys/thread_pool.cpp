@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,6 +22,8 @@
 namespace roadstead::sys {
 namespace {
 
+constexpr std::size_t kWaitingPerThreadMin = 4;
+constexpr int kMeanOver = 128;  // Tasks: several rounds of all threads, which often end together.
 constexpr std::size_t kThreadNameMax = 15;  // The kernel's limit without the final zero.
 
 /// POSIX semaphore: one futex call to sleep, one to wake, and none when nobody sleeps.
@@ -75,6 +79,7 @@ void run(const std::function<void()>& task) {
 }  // namespace
 
 struct ThreadPool::State {
+  using Time = std::chrono::steady_clock::time_point;
   struct Worker {
     Semaphore wake;
     std::function<void()> task;  ///< Handed over before `wake`; empty: look again.
@@ -84,6 +89,10 @@ struct ThreadPool::State {
     /// The one that worked last is woken first: its stack and the core's caches are warm, and
     /// threads that are not needed stay asleep.
     std::vector<Worker*> idle;
+    // Only where a time to wait is set: when the first task came to its place, and the mean time
+    // that one is there.
+    Time first_since;
+    std::chrono::nanoseconds per_task{0};
     bool stopping = false;
   };
 
@@ -91,13 +100,33 @@ struct ThreadPool::State {
   std::atomic<std::size_t> queued = 0;
   std::atomic<std::size_t> busy = 0;
   std::size_t queue_max = 0;
+  std::size_t waiting_min = 0;
+  std::chrono::nanoseconds wait_max{0};
   std::deque<Worker> workers;
   std::vector<std::thread> threads;
 
-  bool push(std::function<void()>&& task, bool limited) {
+  bool admits(const Queue& q, Share share) const {
+    const std::size_t part = share == Share::kLarge ? 2 : 1;
+    if (q.stopping || q.tasks.size() >= queue_max / part + queue_max % part) {
+      return false;
+    }
+    if (wait_max.count() == 0 || q.tasks.size() < waiting_min) {
+      return true;
+    }
+    // Not the age of the first task: until that reaches the limit, the queue fills as fast as
+    // others like to fill it, with more than can be done in that time.
+    const auto count = static_cast<std::chrono::nanoseconds::rep>(q.tasks.size());
+    return count * q.per_task + (read_clock() - q.first_since) <= wait_max / part;
+  }
+
+  [[nodiscard]] Time read_clock() const {
+    return wait_max.count() == 0 ? Time() : std::chrono::steady_clock::now();
+  }
+
+  bool push(std::function<void()>&& task, std::optional<Share> limited) {
     Worker* woken = nullptr;
     const bool pushed = queue.with([&](Queue& q) {
-      if (limited && (q.stopping || q.tasks.size() >= queue_max)) {
+      if (limited && !admits(q, *limited)) {
         return false;
       }
       if (!q.idle.empty()) {
@@ -105,6 +134,9 @@ struct ThreadPool::State {
         q.idle.pop_back();
         woken->task = std::move(task);
         return true;
+      }
+      if (q.tasks.empty()) {
+        q.first_since = read_clock();
       }
       q.tasks.push_back(std::move(task));
       queued.store(q.tasks.size(), std::memory_order_relaxed);
@@ -120,6 +152,9 @@ struct ThreadPool::State {
   Next take(Worker& worker) {
     return queue.with([&](Queue& q) {
       if (!q.tasks.empty()) {
+        const Time now = read_clock();
+        q.per_task += (now - q.first_since - q.per_task) / kMeanOver;
+        q.first_since = now;
         worker.task = std::move(q.tasks.front());
         q.tasks.pop_front();
         queued.store(q.tasks.size(), std::memory_order_relaxed);
@@ -166,6 +201,8 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(Options options) : state_(std::make_unique<State>()) {
   CHECK(options.threads > 0);
   state_->queue_max = options.queue_max;
+  state_->waiting_min = options.threads * kWaitingPerThreadMin;
+  state_->wait_max = options.wait_max;
   const BlockedSignals blocked;
   for (std::size_t i = 0; i < options.threads; ++i) {
     const std::string suffix = "-" + std::to_string(i);
@@ -186,14 +223,14 @@ ThreadPool::~ThreadPool() {
   }
 }
 
-bool ThreadPool::try_submit(std::function<void()> task) {
+bool ThreadPool::try_submit(std::function<void()> task, Share share) {
   CHECK(task != nullptr);
-  return state_->push(std::move(task), true);
+  return state_->push(std::move(task), share);
 }
 
 void ThreadPool::submit_continuation(std::function<void()> task) {
   CHECK(task != nullptr);
-  state_->push(std::move(task), false);
+  state_->push(std::move(task), std::nullopt);
 }
 
 std::size_t ThreadPool::queued() const {

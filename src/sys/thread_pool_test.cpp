@@ -57,6 +57,51 @@ TEST(ThreadPool, FullQueueRefusesTasksButTakesContinuations) {
   EXPECT_EQ(order, (std::vector<int>{1, 2}));
 }
 
+TEST(ThreadPool, LargeSharesFillHalfOfTheQueue) {
+  std::latch started(1);
+  std::latch release(1);
+  ThreadPool pool({.name = "test", .threads = 1, .queue_max = 5});
+  ASSERT_TRUE(pool.try_submit([&] {
+    started.count_down();
+    release.wait();
+  }));
+  started.wait();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(pool.try_submit([] {}, ThreadPool::Share::kLarge));
+  }
+  EXPECT_FALSE(pool.try_submit([] {}, ThreadPool::Share::kLarge));
+  EXPECT_TRUE(pool.try_submit([] {}));
+  EXPECT_TRUE(pool.try_submit([] {}));
+  EXPECT_FALSE(pool.try_submit([] {}));
+  release.count_down();
+}
+
+TEST(ThreadPool, ASlowQueueRefusesBeforeItIsFull) {
+  constexpr std::size_t kAlwaysWaiting = 4;  // A thread.
+  std::latch started(1);
+  std::latch release(1);
+  ThreadPool pool({.name = "test",
+                   .threads = 1,
+                   .queue_max = SIZE_MAX,
+                   .wait_max = std::chrono::milliseconds(1)});
+  ASSERT_TRUE(pool.try_submit([&] {
+    started.count_down();
+    release.wait();
+  }));
+  started.wait();
+  // However fast this loop is: at some time the first of these tasks has waited too long.
+  while (pool.try_submit([] {})) {
+    std::this_thread::yield();
+  }
+  EXPECT_GE(pool.queued(), kAlwaysWaiting);
+  EXPECT_FALSE(pool.try_submit([] {}, ThreadPool::Share::kLarge));
+  release.count_down();
+  // What waited is run, and then there is room again.
+  while (!pool.try_submit([] {}, ThreadPool::Share::kLarge)) {
+    std::this_thread::yield();
+  }
+}
+
 TEST(ThreadPool, DestructionRunsContinuationsOfRunningTasks) {
   std::atomic<int> depth = 0;
   std::function<void()> next;

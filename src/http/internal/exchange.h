@@ -12,6 +12,7 @@
 #include "http/endpoint.h"
 #include "http/internal/byte_buffer.h"
 #include "http/internal/chunked.h"
+#include "http/internal/client_shares.h"
 #include "http/internal/outgoing.h"
 #include "http/internal/parser.h"
 
@@ -77,6 +78,7 @@ struct Exchange {
   std::string counted_address;  ///< Holds a place among the requests of this address.
 
   // Work on the pool and what came of it.
+  ClientShares::Entry* share = nullptr;  ///< Of the client, once the pool has admitted the request.
   Job job = Job::kNone;
   std::optional<Response> job_response;
   bool job_failed = false;

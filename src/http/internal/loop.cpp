@@ -192,7 +192,8 @@ void Loop::begin_turn(Time now) {
 
 /// Events at the front of this turn may have waited for all of the previous one.
 bool Loop::late() const {
-  return now_ - turn_started_ > kLate || previous_duration_ > kLate;
+  return (now_ - turn_started_ > kLate || previous_duration_ > kLate) &&
+         shared_.workers.queued() == 0;
 }
 
 void Loop::read_mailbox() {

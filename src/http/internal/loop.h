@@ -38,10 +38,12 @@ class Loop {
   [[nodiscard]] Shared& shared() { return shared_; }
   [[nodiscard]] const Limits& limits() const { return shared_.options.limits; }
   [[nodiscard]] TimerWheel& wheel() { return wheel_; }
+  [[nodiscard]] ClientShares& client_shares() { return client_shares_; }
   /// Time of the last clock read: the start of this iteration or later.
   [[nodiscard]] Time now() const { return now_; }
   Time read_clock() { return now_ = std::chrono::steady_clock::now(); }
-  /// Whether events of this turn have waited so long that nothing more should run in place.
+  /// Whether events of this turn have waited so long that what could run in place should rather go
+  /// to the pool. Not while requests queue there: they would wait longer.
   [[nodiscard]] bool late() const;
   [[nodiscard]] bool draining() const { return draining_; }
   [[nodiscard]] std::string_view date_line() const { return date_line_; }
@@ -104,6 +106,7 @@ class Loop {
   Time date_due_;
   std::string date_line_;
   TimerWheel wheel_;
+  ClientShares client_shares_;
   Time accept_again_{};
   Time accept_warning_due_{};
   bool accept_paused_ = false;

@@ -99,9 +99,16 @@ std::optional<Response> answer_in_place(Loop& loop, Exchange& exchange) {
 bool submit_job(Loop& loop, Exchange& exchange, Job job) {
   exchange.job = job;
   exchange.context.deadline = loop.now() + loop.limits().request_time;
-  const bool taken = loop.shared().workers.try_submit([work = &exchange] { run_job(*work); });
+  const std::string_view client = exchange.request.client_address;
+  ClientShares& shares = loop.client_shares();
+  const auto share =
+      shares.modest(client) ? sys::ThreadPool::Share::kModest : sys::ThreadPool::Share::kLarge;
+  const bool taken =
+      loop.shared().workers.try_submit([work = &exchange] { run_job(*work); }, share);
   if (!taken) {
     exchange.job = Job::kNone;
+  } else if (exchange.share == nullptr) {
+    exchange.share = &shares.enter(client);
   }
   return taken;
 }
@@ -154,6 +161,9 @@ void dispose(Loop& loop, Exchange& exchange) {
   if (!exchange.counted_address.empty()) {
     loop.shared().leave(exchange.counted_address);
     exchange.counted_address.clear();
+  }
+  if (exchange.share != nullptr) {
+    loop.client_shares().leave(*std::exchange(exchange.share, nullptr));
   }
 }
 

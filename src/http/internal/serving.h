@@ -27,7 +27,8 @@ Selection choose_part(Loop& loop, const Exchange& exchange, Response& response);
 std::optional<Response> answer_in_place(Loop& loop, Exchange& exchange);
 /// What the pool does with a request whose body, if any, is here.
 Job job_of(const Exchange& exchange);
-/// Gives the job to the pool; false when its queue is full.
+/// Gives the job to the pool; false when its queue is full, or half full and this client has many
+/// requests there already.
 bool submit_job(Loop& loop, Exchange& exchange, Job job);
 /// More work for a request that the pool has admitted before.
 void resume_job(Loop& loop, Exchange& exchange, Job job);
