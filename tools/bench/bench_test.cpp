@@ -94,5 +94,26 @@ TEST(Target, IsLoopbackOnly) {
   }
 }
 
+TEST(Target, SourceIsLoopbackOnly) {
+  Target target;
+  EXPECT_TRUE(parse_source("127.0.0.2", target));
+  for (const char* address : {"10.0.0.1", "0.0.0.0", "localhost", ""}) {
+    EXPECT_FALSE(parse_source(address, target)) << address;
+  }
+}
+
+TEST(ResponseReader, NoticesRetryAfter) {
+  ResponseReader reader;
+  reader.expect(false, Keep::kNothing, nullptr);
+  ASSERT_TRUE(
+      reader.feed("HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nContent-Length: "
+                  "0\r\n\r\n"));
+  EXPECT_TRUE(reader.complete());
+  EXPECT_TRUE(reader.response().retry_after);
+  reader.expect(false, Keep::kNothing, nullptr);
+  ASSERT_TRUE(reader.feed("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_FALSE(reader.response().retry_after);
+}
+
 }  // namespace
 }  // namespace roadstead::bench

@@ -66,26 +66,34 @@ Engine::~Engine() {
 RunStats Engine::run(uint64_t first, uint64_t count) {
   stats_ = RunStats{};
   stats_.latency_ms.reserve(std::min<uint64_t>(count, 20'000'000));
+  first_ = first;
   next_ = first;
   end_ = first + count;
   unstarted_ = 0;
   active_ = 0;
-  const double began = now();
-  deadline_ = began + options_.seconds_max;
-  slow_tick_at_ = began;
+  stats_.began = now();
+  deadline_ = stats_.began + options_.seconds_max;
+  slow_tick_at_ = stats_.began;
+  free_.clear();
+  if (options_.pace > 0) {
+    for (auto& connection : connections_) {
+      free_.push_back(connection.get());
+    }
+  }
   while (running()) {
-    start_waiting();
+    options_.pace > 0 ? start_due() : start_waiting();
     drive_again();
-    poll_events(again_.empty() ? (options_.rate > 0 ? 10 : 100) : 0);
+    poll_events(wait_seconds());
     service_slow();
   }
-  stats_.seconds = now() - began;
+  stats_.seconds = now() - stats_.began;
   abandon_unfinished();
   return std::move(stats_);
 }
 
 bool Engine::running() const {
-  const bool more = active_ > 0 || (unstarted_ < connections_.size() && next_ < end_);
+  const bool waiting = options_.pace > 0 || unstarted_ < connections_.size();
+  const bool more = active_ > 0 || (waiting && next_ < end_);
   return more && stats_.errors < kErrorsMax && now() < deadline_;
 }
 
@@ -104,12 +112,46 @@ void Engine::abandon_unfinished() {
 
 void Engine::start_waiting() {
   while (unstarted_ < connections_.size() && connecting_ < kConnectingMax && next_ < end_) {
-    auto& connection = *connections_[unstarted_++];
-    ++active_;
-    connection.began = now();
-    take_step(connection, connection.session->begin(next_++));
-    drive(connection);
+    begin_operation(*connections_[unstarted_++], now());
   }
+}
+
+void Engine::begin_operation(Connection& connection, double due) {
+  ++active_;
+  connection.began = due;
+  take_step(connection, connection.session->begin(next_++));
+  drive(connection);
+}
+
+double Engine::due_time(uint64_t operation) const {
+  return stats_.began + static_cast<double>(operation - first_) / options_.pace;
+}
+
+void Engine::start_due() {
+  const double time = now();
+  while (next_ < end_ && due_time(next_) <= time) {
+    if (!free_.empty() && connecting_ < kConnectingMax) {
+      Connection& connection = *free_.back();
+      free_.pop_back();
+      begin_operation(connection, due_time(next_));
+    } else if (due_time(next_) + kDueMax < time) {
+      ++stats_.missed;
+      ++next_;
+    } else {
+      return;
+    }
+  }
+}
+
+double Engine::wait_seconds() const {
+  if (!again_.empty()) {
+    return 0;
+  }
+  if (options_.pace > 0 && next_ < end_) {
+    const double left = due_time(next_) - now();
+    return free_.empty() ? 0.01 : std::clamp(left, 0.0, 0.1);
+  }
+  return options_.rate > 0 ? 0.01 : 0.1;
 }
 
 bool Engine::ensure_open(Connection& connection) {
@@ -149,15 +191,20 @@ void Engine::take_step(Connection& connection, Step step) {
       ++stats_.operations;
       stats_.payload_bytes += connection.session->payload();
       stats_.latency_ms.push_back(static_cast<float>((now() - connection.began) * 1000));
+      stats_.ended.push_back(static_cast<float>(now() - stats_.began));
       next_operation(connection);
       return;
   }
 }
 
 void Engine::next_operation(Connection& connection) {
-  if (next_ >= end_ || options_.one_operation_each || stats_.errors >= kErrorsMax) {
+  if (options_.pace > 0 || next_ >= end_ || options_.one_operation_each ||
+      stats_.errors >= kErrorsMax) {
     connection.phase = Connection::Phase::kIdle;
     --active_;
+    if (options_.pace > 0) {
+      free_.push_back(&connection);
+    }
     return;
   }
   connection.began = now();
@@ -261,8 +308,11 @@ void Engine::answered_early(Connection& connection) {
   if (!connection.reader.feed({buffer_.data(), got})) {
     fail(connection, connection.reader.error());
   } else if (connection.reader.complete()) {
-    fail(connection, "answered " + std::to_string(connection.reader.response().status) +
-                         " before the body was sent");
+    connection.transport.close();
+    if (!take_refusal(connection)) {
+      fail(connection, "answered " + std::to_string(connection.reader.response().status) +
+                           " before the body was sent");
+    }
   }
 }
 
@@ -305,7 +355,20 @@ void Engine::take_answer(Connection& connection) {
   if (connection.reader.response().close) {
     connection.transport.close();
   }
-  take_step(connection, connection.session->next(connection.reader.response()));
+  if (!take_refusal(connection)) {
+    take_step(connection, connection.session->next(connection.reader.response()));
+  }
+}
+
+bool Engine::take_refusal(Connection& connection) {
+  const Response& response = connection.reader.response();
+  if (!options_.refusals || response.status != 503 || !response.retry_after) {
+    return false;
+  }
+  ++stats_.refused;
+  stats_.refusal_ms.push_back(static_cast<float>((now() - connection.began) * 1000));
+  next_operation(connection);
+  return true;
 }
 
 // Closed without a byte of an answer. On a used connection that is the ordinary race between a
@@ -337,9 +400,12 @@ void Engine::service_slow() {
   slow_slot_ = (slow_slot_ + 1) % kSlowSlots;
 }
 
-void Engine::poll_events(int timeout_ms) {
+void Engine::poll_events(double seconds) {
   std::array<epoll_event, 256> events;
-  const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout_ms);
+  // Finer than epoll_wait's milliseconds: operations of an open loop are due at microseconds.
+  const timespec timeout{0, static_cast<long>(std::min(seconds, 0.999) * 1e9)};
+  const int count =
+      epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &timeout, nullptr);
   for (int i = 0; i < count; ++i) {
     const auto& event = events.at(static_cast<size_t>(i));
     auto& connection = *static_cast<Connection*>(event.data.ptr);
@@ -357,7 +423,7 @@ int Engine::hold(double seconds) {
     connection->closed_while_idle = false;
   }
   for (const double end = now() + seconds; now() < end;) {
-    poll_events(50);
+    poll_events(0.05);
   }
   return static_cast<int>(std::count_if(connections_.begin(), connections_.end(),
                                         [](const auto& c) { return c->closed_while_idle; }));

@@ -19,6 +19,12 @@ struct EngineOptions {
   uint64_t rate = 0;
   /// Every n-th connection is slow when `rate` is set.
   int slow_every = 1;
+  /// Operations begin at this rate whether or not earlier ones are done (an open loop); 0 = each
+  /// connection begins one when its last one is done. Latency counts from when an operation was
+  /// due. When every connection is busy for kDueMax, the operation is not done: it is missed.
+  double pace = 0;
+  /// 503 with Retry-After is a refusal, not an error.
+  bool refusals = false;
   /// Each connection does exactly one operation of a run, instead of as many as it can.
   bool one_operation_each = false;
 };
@@ -30,9 +36,14 @@ struct RunStats {
   uint64_t reconnects = 0;  // Connections the server closed between two operations.
   uint64_t payload_bytes = 0;
   uint64_t received_bytes = 0;
+  uint64_t refused = 0;  // With Retry-After, when EngineOptions::refusals allows it.
+  uint64_t missed = 0;   // Not begun, because no connection was free.
+  double began = 0;      // On the monotonic clock.
   double seconds = 0;
   std::string first_error;
   std::vector<float> latency_ms;
+  std::vector<float> ended;  // Seconds since `began`, for each of latency_ms.
+  std::vector<float> refusal_ms;
 };
 
 /// Drives all connections from one thread with epoll (edge-triggered). Connections persist
@@ -41,6 +52,7 @@ class Engine {
  public:
   static constexpr int kConnectionsMax = 20000;
   static constexpr uint64_t kErrorsMax = 50;
+  static constexpr double kDueMax = 1;
 
   Engine(const EngineOptions& options, Workload& workload);
   ~Engine();
@@ -59,6 +71,11 @@ class Engine {
   enum class Progress { kBlocked, kAgain };
 
   void start_waiting();
+  void start_due();
+  void begin_operation(Connection& connection, double due);
+  [[nodiscard]] double due_time(uint64_t operation) const;
+  [[nodiscard]] double wait_seconds() const;
+  bool take_refusal(Connection& connection);
   bool ensure_open(Connection& connection);
   void drive(Connection& connection);
   Progress turn(Connection& connection);
@@ -72,7 +89,7 @@ class Engine {
   void fail(Connection& connection, const std::string& why);
   void abandon_unfinished();
   void service_slow();
-  void poll_events(int timeout_ms);
+  void poll_events(double seconds);
   void drive_again();
   [[nodiscard]] bool running() const;
 
@@ -81,8 +98,10 @@ class Engine {
   int epoll_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> again_;
+  std::vector<Connection*> free_;  // With a pace: connections without an operation.
   std::vector<char> buffer_;
   RunStats stats_;
+  uint64_t first_ = 0;
   uint64_t next_ = 0;
   uint64_t end_ = 0;
   uint64_t active_ = 0;

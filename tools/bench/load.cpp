@@ -28,15 +28,19 @@ constexpr const char* kHelp = R"(bench_load VERB --url http://127.0.0.1:PORT [--
   slowget         --path P --rate BYTES_PER_SECOND --seconds S   many slow readers
   idle            --path P --hold SECONDS                       open connections that do nothing
   ready           [--seconds S]                                  waits for the first answer
+  get | head | manifest | push also take
+                  [--pace PER_SECOND] operations begin at that rate, whatever becomes of them
+                  [--refusals 1] 503 with Retry-After is counted and is no error
   all             [--count N] [--connections N] [--warmup N] [--seconds MAX] [--pids PID,…]
                   [--bearer TOKEN] [--basic USER:PASSWORD] [--ca FILE] [--rate B] [--slow-every N]
+                  [--from 127.x.y.z]
 )";
 
 const std::vector<std::string> kKnown{
-    "url",         "path",       "length", "digest", "every-digest", "range", "repo",
-    "size",        "mode",       "chunk",  "check",  "manifest",     "rate",  "seconds",
-    "hold",        "count",      "pids",   "bearer", "basic",        "ca",    "warmup",
-    "connections", "slow-every", "status", "accept", "varies"};
+    "url",    "path",   "length", "digest",   "every-digest", "range",       "repo",       "size",
+    "mode",   "chunk",  "check",  "manifest", "rate",         "seconds",     "hold",       "count",
+    "pids",   "bearer", "basic",  "ca",       "warmup",       "connections", "slow-every", "status",
+    "accept", "varies", "pace",   "refusals", "from"};
 
 std::string random_salt() {
   std::random_device device;
@@ -126,6 +130,7 @@ Measured measure(Engine& engine, const Options& options, uint64_t count) {
   const uint64_t warmup = options.number("warmup", 0, 1'000'000);
   const auto tree = server_pids(options);
   Measured result;
+  result.with_slices = options.has("pace");
   if (warmup > 0) {
     const RunStats warm = engine.run(count, warmup);
     if (warm.errors > 0) {
@@ -257,6 +262,9 @@ int run(int argc, char** argv) {
   if (!parse_target(options.text("url"), engine_options.target, why)) {
     usage_error(why);
   }
+  if (options.has("from") && !parse_source(options.text("from"), engine_options.target)) {
+    usage_error("--from must be an address 127.x.y.z");
+  }
   std::unique_ptr<TlsClient> tls;
   if (engine_options.target.tls) {
     tls = TlsClient::open(options.text("ca"));
@@ -270,6 +278,8 @@ int run(int argc, char** argv) {
   engine_options.seconds_max = options.seconds("seconds", 300);
   engine_options.rate = options.number("rate", 0, uint64_t{1} << 30);
   engine_options.slow_every = static_cast<int>(options.number("slow-every", 1, 1'000'000));
+  engine_options.pace = static_cast<double>(options.number("pace", 0, 1'000'000));
+  engine_options.refusals = options.number("refusals", 0, 1) != 0;
   const uint64_t count = options.number("count", 100, 20'000'000);
   const std::string& verb = options.verb();
   if (verb == "push") {

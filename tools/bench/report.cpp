@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,6 +15,26 @@ double percentile(const std::vector<float>& sorted, double share) {
   }
   const auto rank = static_cast<size_t>(share * static_cast<double>(sorted.size()));
   return static_cast<double>(sorted[std::min(rank, sorted.size() - 1)]);
+}
+
+constexpr double kSlice = 0.1;
+constexpr std::size_t kSlicesMax = 10'000;
+
+/// What ended in each tenth of a second since the run began: [how many, the worst latency in ms].
+std::string slices_of(const RunStats& run) {
+  std::vector<std::pair<int, float>> slices(
+      std::min(kSlicesMax, static_cast<std::size_t>(run.seconds / kSlice) + 1));
+  for (std::size_t i = 0; i < run.ended.size(); ++i) {
+    const auto at = static_cast<std::size_t>(static_cast<double>(run.ended[i]) / kSlice);
+    auto& [count, worst] = slices[std::min(at, slices.size() - 1)];
+    ++count;
+    worst = std::max(worst, run.latency_ms[i]);
+  }
+  std::string text;
+  for (const auto& [count, worst] : slices) {
+    text += fmt::format("{}[{},{:.3f}]", text.empty() ? "" : ",", count, worst);
+  }
+  return text;
 }
 
 std::string json_text(const std::string& text) {
@@ -52,6 +73,14 @@ void print_report(const std::string& verb, const Measured& measured, uint64_t by
   line += fmt::format(R"("rss_before_kib":{},"rss_after_kib":{},"rss_peak_kib":{},"threads":{},)",
                       measured.before.rss_kib, measured.after.rss_kib, measured.after.peak_kib,
                       measured.after.threads);
+  auto refusals = run.refusal_ms;
+  std::sort(refusals.begin(), refusals.end());
+  line += fmt::format(
+      R"("refused":{},"missed":{},"refusal_p50_ms":{:.3f},"refusal_p99_ms":{:.3f},"began":{:.4f},)",
+      run.refused, run.missed, percentile(refusals, 0.5), percentile(refusals, 0.99), run.began);
+  if (measured.with_slices) {
+    line += fmt::format(R"("slices":[{}],)", slices_of(run));
+  }
   line += fmt::format(
       R"("reconnects":{},"closed_while_held":{},"open_connections":{},"first_error":{}}})",
       run.reconnects, measured.closed_while_held, measured.open_connections,

@@ -15,6 +15,7 @@ struct Measured {
   double client_cpu = 0;
   int closed_while_held = 0;
   int open_connections = 0;
+  bool with_slices = false;  // Whether to tell what happened in each tenth of a second.
 };
 
 /// Prints one line of JSON: operations, errors, throughput of `bytes`, latency, server CPU, memory.

@@ -38,6 +38,7 @@ void ResponseReader::expect(bool head, Keep keep, Sink* sink) {
   response_.link.clear();
   response_.body.clear();
   response_.close = false;
+  response_.retry_after = false;
 }
 
 bool ResponseReader::feed(std::string_view bytes) {
@@ -147,6 +148,8 @@ bool ResponseReader::parse_field(std::string_view name, std::string_view value) 
     response_.content_digest = value;
   } else if (equals_ignoring_case(name, "link")) {
     response_.link = value;
+  } else if (equals_ignoring_case(name, "retry-after")) {
+    response_.retry_after = true;
   }
   return true;
 }

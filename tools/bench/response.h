@@ -15,6 +15,7 @@ struct Response {
   std::string link;
   std::string body;  // Only when kept; see ResponseReader::expect.
   bool close = false;
+  bool retry_after = false;  // Whether there was such a field.
 };
 
 enum class Keep { kNothing, kBody };

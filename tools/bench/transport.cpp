@@ -44,6 +44,12 @@ bool parse_target(const std::string& url, Target& into, std::string& why) {
   return true;
 }
 
+bool parse_source(const std::string& address, Target& into) {
+  into.source.sin_family = AF_INET;
+  return inet_pton(AF_INET, address.c_str(), &into.source.sin_addr) == 1 &&
+         (ntohl(into.source.sin_addr.s_addr) >> 24U) == 127;
+}
+
 std::unique_ptr<TlsClient> TlsClient::open(const std::string& ca_file) {
   ssl_ctx_st* context = SSL_CTX_new(TLS_client_method());
   if (context == nullptr || SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) != 1) {
@@ -81,6 +87,14 @@ bool Transport::connect(const Target& target, const TlsClient* tls, int receive_
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (receive_buffer > 0) {
     setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  }
+  if (target.source.sin_family != 0) {
+    const auto* source = reinterpret_cast<const sockaddr*>(&target.source);
+    setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (::bind(fd_, source, sizeof target.source) != 0) {
+      close();
+      return false;
+    }
   }
   const auto* address = reinterpret_cast<const sockaddr*>(&target.address);
   if (::connect(fd_, address, sizeof target.address) != 0 && errno != EINPROGRESS) {

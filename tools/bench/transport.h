@@ -17,10 +17,16 @@ struct Target {
   sockaddr_in address{};
   std::string host;
   bool tls = false;
+  /// Where connections come from, so that a server can tell two clients apart; any address when
+  /// its family is 0.
+  sockaddr_in source{};
 };
 
 /// False, with the reason in `why`, when `url` is not a loopback address with a port.
 [[nodiscard]] bool parse_target(const std::string& url, Target& into, std::string& why);
+
+/// False when `address` is not 127.x.y.z.
+[[nodiscard]] bool parse_source(const std::string& address, Target& into);
 
 /// TLS client settings: TLS 1.3 by preference, the server verified against one CA file.
 class TlsClient {
