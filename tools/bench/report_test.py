@@ -152,6 +152,17 @@ class Micro(unittest.TestCase):
 
 
 class Rows(unittest.TestCase):
+    def test_recovery_ends_with_three_normal_slices_in_a_row(self):
+        # Ten slices before the excess, which ends at 1.5 s; worst 20 ms before, so that 40 ms are normal.
+        quiet, lead = [20, 5.0], [[20, 20.0]] * 10
+
+        def of(*after):
+            return rows.recovery({"began": 100.0, "slices": lead + [[20, 900.0]] * 5 + list(after)}, 101.0, 101.5)
+        self.assertAlmostEqual(of(quiet, quiet, quiet), 0)
+        self.assertAlmostEqual(of([20, 300.0], [0, 0.0], quiet, quiet, quiet, [1, 900.0]), 0.2)
+        self.assertAlmostEqual(of(quiet, quiet, [20, 41.0], quiet, [20, 39.0], quiet), 0.3)
+        self.assertAlmostEqual(of([20, 300.0], [20, 300.0]), 0.1)   # Not seen to recover: all that was seen.
+
     def test_names_are_unique_and_servers_known(self):
         import servers
         known = {kind.name for kind in servers.KINDS} | {"rsa2048"}

@@ -57,6 +57,7 @@ class Context:
     tagged: fixtures.TaggedRepository
     round: int = 0
     notes: dict = dataclasses.field(default_factory=dict)
+    shared: dict = dataclasses.field(default_factory=dict)   # Results that several rows show.
 
     def count(self, usual, quick=4):
         return quick if self.quick else usual
@@ -110,11 +111,12 @@ def get_blob(which, connections, count, *more):
     return run
 
 
-def get_range(connections, count):
-    """The second MiB of the largest blob."""
+def get_range(size, connections, count):
+    """`size` bytes of the largest blob, behind its first 12,345; the whole rest of it where it is not as large as that."""
     def run(server, context):
-        begin, end = 1 << 20, (2 << 20) - 1
         content = context.image.layers["100m"]
+        begin = 12_345
+        end = min(begin + size, len(content)) - 1
         arguments = context.image.blob_arguments("100m")[:2]
         return load(server, "get", context.image.repository, "--connections", connections, "--count", context.count(count),
                     "--warmup", connections, *arguments, "--range", f"{begin}-{end}", "--length", end - begin + 1,
@@ -184,10 +186,15 @@ def prepare_estate(server, context):
 def push(size, connections, mode, count):
     def run(server, context):
         total, bytes_each = context.count(count, 2), context.size(size)
+        if shutil.disk_usage(servers.WORK).free < 1.3 * bytes_each * total:
+            raise RowFailed(f"needs {1.3 * bytes_each * total / (1 << 30):.0f} GiB of free space")
         fixtures.touch_memory(int(bytes_each * total * 1.3))
-        return load(server, "push", "bench/push", "--size", bytes_each, "--connections", min(connections, total), "--count", total,
-                    "--mode", mode, "--warmup", 0 if size > 8 << 20 else min(connections, 8), "--check", min(total, 3),
-                    "--chunk", min(5 << 20, max(1, bytes_each // 2)))
+        result = load(server, "push", "bench/push", "--size", bytes_each, "--connections", min(connections, total), "--count", total,
+                      "--mode", mode, "--warmup", 0 if size > 8 << 20 else min(connections, 8), "--check", min(total, 3),
+                      "--chunk", min(5 << 20, max(1, bytes_each // 2)))
+        if bytes_each >= 100 << 20:   # Larger than any database file here: nobody needs these blobs again.
+            server.give_back_space(at_least=bytes_each)
+        return result
     return run
 
 
@@ -326,7 +333,14 @@ def idle_connections(server, context):
 
 
 def slow_readers(server, context):
-    """Many clients read 50 KiB/s; meanwhile a fast one downloads. Value: peak memory of the server."""
+    """Many clients read 50 KiB/s; meanwhile a fast one downloads. Both rows show figures of the same run."""
+    key = ("slow readers", context.round, server.name)
+    if key not in context.shared:
+        context.shared[key] = run_slow_readers(server, context)
+    return context.shared[key]
+
+
+def run_slow_readers(server, context):
     blob = context.image.blob_arguments("100m")
     fast = ["--connections", 1, "--count", context.count(10), *blob]
     alone = load(server, "get", context.image.repository, *fast)
@@ -339,10 +353,82 @@ def slow_readers(server, context):
         result = slow.result()
     return {**result, "peak_mib": result["rss_peak_kib"] / 1024, "fast_alone_mib_per_second": alone["mib_per_second"],
             "fast_together_mib_per_second": together["mib_per_second"],
-            "fast_share": together["mib_per_second"] / alone["mib_per_second"]}
+            "fast_lost_percent": 100 * max(0.0, 1 - together["mib_per_second"] / alone["mib_per_second"])}
+
+
+# ---- overload
+
+GOOD_GETS, GOOD_PUSHES = 200, 20    # A second.
+LEAD_SECONDS = 1                    # Before the excess.
+SLICE_SECONDS = 0.1                 # What bench_load calls a slice.
+
+
+def overload(server, context):
+    """Four times the small pushes the server can do, all from one address, while a client at another address pulls
+    manifests and pushes blobs at ease. All rows of the group show figures of the same run."""
+    key = ("overload", context.round, server.name)
+    if key not in context.shared:
+        context.shared[key] = run_overload(server, context)
+    return context.shared[key]
+
+
+def run_overload(server, context):
+    small = ["--size", 1024, "--mode", "post"]
+    capacity = load(server, "push", "bench/excess", *small, "--connections", 64, "--count", context.count(1_000_000, 64),
+                    "--seconds", context.seconds(2.5))
+    seconds, tail, offered = context.count(5, 0.5), context.count(3, 0.5), int(4 * capacity["per_second"])
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        good = [pool.submit(load, server, *what, "--from", "127.0.0.2", "--connections", 16, "--refusals", 1, "--pace", pace,
+                            "--count", int(pace * (LEAD_SECONDS + seconds + tail)))
+                for what, pace in ((("get", context.image.repository, "--accept", fixtures.MANIFEST,
+                                     *context.image.manifest_arguments()), GOOD_GETS),
+                                   (("push", "bench/good", "--size", 1024, "--mode", "mono"), GOOD_PUSHES))]
+        time.sleep(LEAD_SECONDS)
+        excess = load(server, "push", "bench/excess", *small, "--connections", min(context.count(6000, 200), many_connections()),
+                      "--refusals", 1, "--pace", offered, "--count", int(offered * seconds), "--seconds", seconds)
+        gets, pushes = (one.result() for one in good)
+    ended = excess["began"] + excess["seconds"]
+    result = {"capacity_per_second": capacity["per_second"], "offered_per_second": offered, "gets": gets, "pushes": pushes,
+              "excess": excess, "refused_percent": 100 * excess["refused"] / max(1, excess["refused"] + excess["operations"]),
+              "peak_mib": max(one["rss_peak_kib"] for one in (gets, pushes, excess)) / 1024,
+              "recovery_ms": 1000 * max(recovery(one, excess["began"], ended) for one in (gets, pushes))}
+    for name, one in (("get", gets), ("push", pushes)):
+        failed = one["refused"] + one["missed"]
+        result[f"{name}_failed_percent"] = 100 * failed / (failed + one["operations"])
+        result[f"{name}_p99_ms"] = one["p99_ms"]
+    return result
+
+
+NORMAL_SLICES = 3   # In a row; a later one that is slow is the machine's doing.
+
+
+def recovery(good, began, ended):
+    """Seconds from the end of the excess to the first slices in a row that are normal: not slower than twice the worst
+    before the excess, with a margin for the machine."""
+    slices = [(good["began"] + number * SLICE_SECONDS, count, worst) for number, (count, worst) in enumerate(good["slices"])]
+    normal_ms = max(25.0, 2 * max((worst for at, _, worst in slices if at + SLICE_SECONDS <= began), default=0.0))
+    in_a_row = 0
+    for at, count, worst in slices:
+        in_a_row = in_a_row + 1 if at >= ended and 0 < count and worst <= normal_ms else 0
+        if in_a_row == NORMAL_SLICES:
+            return max(0.0, at - (NORMAL_SLICES - 1) * SLICE_SECONDS - ended)
+    return slices[-1][0] - ended   # Never, as far as could be seen.
+
+
+def stripped_size(server, _context):
+    """Of the program without its symbols."""
+    copy = server.path("stripped")
+    done = subprocess.run(["strip", "-s", "-o", copy, server.binary()], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RowFailed("strip: " + done.stderr.strip()[-200:])
+    size = os.path.getsize(copy)
+    os.unlink(copy)
+    return {"bytes": size, "mib": size / (1 << 20)}
 
 
 # ---- the table of rows
+
+MODES = ("post", "mono", "patch", "chunk")
 
 def put_image(server, context):
     context.image.put_on(server)
@@ -354,11 +440,14 @@ def reading_group():
         Row("manifest-get-16", "µs", get_manifest("manifest", 16), "cpu_us_per_op", both, STATIC, 1.0),
         Row("manifest-get-256", "µs", get_manifest("manifest", 256), "cpu_us_per_op", both, STATIC, 1.0),
         Row("manifest-head-16", "µs", head_manifest(16), "cpu_us_per_op", both, STATIC, 1.0),
+        Row("manifest-head-256", "µs", head_manifest(256), "cpu_us_per_op", both, STATIC, 1.0),
         Row("blob-get-64k-4", "ms/MiB", get_blob("64k", 4, 16_000), "cpu_ms_per_mib", both, STATIC, 1.0),
         Row("blob-get-1m-4", "ms/MiB", get_blob("1m", 4, 2_000), "cpu_ms_per_mib", both, STATIC, 1.0),
         Row("blob-get-100m-1", "ms/MiB", get_blob("100m", 1, 20), "cpu_ms_per_mib", both, STATIC, 1.0),
         Row("blob-get-100m-4", "ms/MiB", get_blob("100m", 4, 24), "cpu_ms_per_mib", both, STATIC, 1.0),
-        Row("blob-range-1m-4", "ms/MiB", get_range(4, 2_000), "cpu_ms_per_mib", both, STATIC, 1.0),
+        Row("blob-range-64k-4", "ms/MiB", get_range(64 << 10, 4, 16_000), "cpu_ms_per_mib", both, STATIC, 1.0),
+        Row("blob-range-1m-4", "ms/MiB", get_range(1 << 20, 4, 2_000), "cpu_ms_per_mib", both, STATIC, 1.0),
+        Row("blob-range-100m-1", "ms/MiB", get_range(100 << 20, 1, 20), "cpu_ms_per_mib", both, STATIC, 1.0),
     ]
     return Group("read", rows, put_image)
 
@@ -399,10 +488,13 @@ def estate_group():
 def api_group():
     artifacts = "/api/v2.0/projects/bench/repositories/img/artifacts?page_size=10&with_tag=true"
     token = "/service/token?service=harbor-registry&scope=repository:bench/img:pull"
+    anonymous = "/service/token?service=harbor-registry&scope=repository:library/img:pull"
     image = "bench/img"
     rows = [
         Row("ping", "µs", get_path(image, "/api/v2.0/ping", 4, 20_000, authorised=False), "cpu_us_per_op", ROADSTEAD, (), 30),
         Row("token", "µs", get_path(image, token, 4, 2_000, basic=True, varies=True), "cpu_us_per_op", ROADSTEAD, ("rsa2048",), 1.5),
+        Row("token-anonymous", "µs", get_path(image, anonymous, 4, 2_000, authorised=False, varies=True), "cpu_us_per_op",
+            ROADSTEAD, ("rsa2048",), 1.5),
         Row("projects-list", "µs", get_path(image, "/api/v2.0/projects?page_size=10", 4, 4_000, basic=True),
             "cpu_us_per_op", ROADSTEAD, (), 200),
         Row("artifacts-list", "µs", get_path(image, artifacts, 4, 4_000, basic=True), "cpu_us_per_op", ROADSTEAD, (), 200),
@@ -411,6 +503,8 @@ def api_group():
 
 
 def push_group(label, size, counts, modes, full=()):
+    """Rows of every mode at so many connections: counts is {connections: blobs}. Below the chunk's 5 MiB a chunked push is
+    one of two halves."""
     both = (*ROADSTEAD, "floor", *PEERS)
     small = size < 1 << 20
     rows = [Row(f"push-{label}-{connections}-{mode}", "µs" if small else "ms/MiB", push(size, connections, mode, count),
@@ -428,16 +522,17 @@ def groups():
     return [
         Group("start", [
             Row("idle-memory", "MiB", idle_memory, "rss_mib", (*ROADSTEAD, "nginx", *PEERS), (), 50, rounds=1),
-            Row("start-up", "ms", start_up, "ms", (*ROADSTEAD, "nginx", *PEERS), (), 100, rounds=1)], put_image),
+            Row("start-up", "ms", start_up, "ms", (*ROADSTEAD, "nginx", *PEERS), (), 100, rounds=1),
+            Row("stripped-size", "MiB", stripped_size, "mib", ROADSTEAD, (), 15, rounds=1)], put_image),
         reading_group(),
         tls_group(),
         tags_group(),
         estate_group(),
         api_group(),
-        push_group("1k", 1 << 10, {1: 300, 8: 1000, 64: 2000}, ("post", "mono", "patch")),
-        push_group("1m", 1 << 20, {1: 150, 8: 300, 64: 300}, ("post", "mono", "patch")),
-        push_group("100m", 100 << 20, {1: 4, 8: 8, 64: 64}, ("mono", "patch", "chunk"), full=(64,)),
-        push_group("2g", 2 << 30, {1: 1}, ("mono", "patch"), full=(1,)),
+        push_group("1k", 1 << 10, {1: 300, 8: 1000, 64: 2000}, MODES),
+        push_group("1m", 1 << 20, {1: 150, 8: 300, 64: 300}, MODES),
+        push_group("100m", 100 << 20, {1: 4, 8: 8, 64: 64}, MODES, full=(64,)),
+        push_group("2g", 2 << 30, {1: 1, 8: 8, 64: 64}, MODES, full=(1, 8, 64)),
         Group("image", [
             Row("image-push", "ms", image_push, "cpu_ms_per_image", image_servers, PEERS, 1.0),
             Row("image-pull", "ms", image_pull, "cpu_ms_per_image", image_servers, PEERS, 1.0)]),
@@ -451,13 +546,30 @@ def groups():
         Group("connections", [
             Row("idle-connections", "KiB each", idle_connections, "kib_per_connection", (*ROADSTEAD, "nginx", *PEERS), (), 8,
                 rounds=1),
-            Row("slow-readers", "MiB peak", slow_readers, "peak_mib", (*ROADSTEAD, "nginx"), (), 200, rounds=1)], put_image),
+            Row("slow-readers", "MiB peak", slow_readers, "peak_mib", (*ROADSTEAD, "nginx"), (), 200, rounds=1),
+            Row("slow-readers-fast", "% lost", slow_readers, "fast_lost_percent", (*ROADSTEAD, "nginx"), (), 30, rounds=1)],
+              put_image),
         Group("uploads", [
             Row("upload-memory", "MiB peak", peak(upload_memory(32 << 20, 64)), "peak_mib", (*ROADSTEAD, "floor", *PEERS), (), 150,
                 rounds=1),
             Row("upload-memory-256m", "MiB peak", peak(upload_memory(256 << 20, 64)), "peak_mib", (*ROADSTEAD, "floor"), (), 150,
                 rounds=1, full=True)], warm_up_pushes),
+        overload_group(),
     ]
+
+
+def overload_group():
+    """Ours only: the others queue without a bound or refuse nothing."""
+    rows = [Row(f"overload-{name}", unit, overload, metric, ROADSTEAD, (), goal, rounds=2) for name, unit, metric, goal in (
+        ("refused", "% of excess", "refused_percent", None),
+        ("get-failed", "% of good", "get_failed_percent", 0.1), ("get-p99", "ms", "get_p99_ms", None),
+        ("push-failed", "% of good", "push_failed_percent", 1), ("push-p99", "ms", "push_p99_ms", None),
+        ("memory", "MiB peak", "peak_mib", 200), ("recovery", "ms", "recovery_ms", 1000))]
+
+    def prepare(server, context):
+        put_image(server, context)
+        warm_up_pushes(server, context)
+    return Group("overload", rows, prepare)
 
 
 def peak(run):
