@@ -1,5 +1,7 @@
 #include "http/internal/transport.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -25,6 +27,20 @@ IoResult result_of(ssize_t moved) {
   return {errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Kind::kBlocked
                                                                     : Kind::kFailed};
 }
+
+/// Lets the kernel cut what is written meanwhile into segments of its own size, not of one record
+/// each.
+class Cork {
+ public:
+  explicit Cork(int fd) : fd_(fd) { set(1); }
+  ~Cork() { set(0); }
+  Cork(const Cork&) = delete;
+  Cork& operator=(const Cork&) = delete;
+
+ private:
+  void set(int on) const { ::setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on); }
+  int fd_;
+};
 
 }  // namespace
 
@@ -71,12 +87,26 @@ IoResult Transport::send_file(int file, std::uint64_t offset, std::uint64_t leng
     const ssize_t got =
         ::pread(file, scratch.data(), std::min<std::uint64_t>(length, scratch.size()),
                 static_cast<off_t>(offset));
-    // A retry after kBlocked reads the same bytes again: files behind a region do not change.
-    return got > 0 ? tls_->write({scratch.data(), static_cast<std::size_t>(got)})
+    return got > 0 ? write_records({scratch.data(), static_cast<std::size_t>(got)})
                    : IoResult{Kind::kFailed};
   }
   auto position = static_cast<off_t>(offset);
   return result_of(::sendfile(fd_, file, &position, length));
+}
+
+/// Each write makes one record. What did not fit is encrypted again from the file: files behind a
+/// region do not change.
+IoResult Transport::write_records(std::string_view bytes) {
+  const Cork cork(fd_);
+  std::size_t sent = 0;
+  while (sent < bytes.size()) {
+    const IoResult record = tls_->write(bytes.substr(sent));
+    if (record.kind != Kind::kMoved) {
+      return sent > 0 ? IoResult{Kind::kMoved, sent} : record;
+    }
+    sent += record.bytes;
+  }
+  return {Kind::kMoved, sent};
 }
 
 IoResult Transport::discard(std::span<char> scratch) {

@@ -35,6 +35,7 @@ class Transport {
   void shutdown_write();
 
  private:
+  IoResult write_records(std::string_view bytes);
   int fd_;
   std::unique_ptr<TlsSession> tls_;
 };
