@@ -262,9 +262,6 @@ def syscalls_of(verb, count, arguments, mode=None):
 
 def crane(server, *arguments):
     home = server.path("home")
-    os.makedirs(home, exist_ok=True)
-    with open(os.path.join(home, "config.json"), "w", encoding="ascii") as file:
-        json.dump(server.client_config(), file)
     done = subprocess.run([servers.find_binary("crane"), *arguments, "--insecure"], capture_output=True, text=True, check=False,
                           env={**os.environ, "HOME": home, "DOCKER_CONFIG": home})
     if done.returncode != 0:
@@ -273,6 +270,10 @@ def crane(server, *arguments):
 
 def crane_all(server, context, work):
     total = context.count(50, 2)
+    # Once, before any client reads it.
+    os.makedirs(server.path("home"), exist_ok=True)
+    with open(server.path("home", "config.json"), "w", encoding="ascii") as file:
+        json.dump(server.client_config(), file)
     before, began = server.cpu_seconds(), time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(total)))
