@@ -282,7 +282,7 @@ def crane_all(server, context, work):
 
 
 def image_push(server, context):
-    layouts = os.path.join(servers.WORK, "layouts")
+    layouts = os.path.join(servers.client_scratch(), "layouts")
     made = (context.round, server.name)
     # Every server gets the same unique images in a round; new ones are made when the round begins.
     if context.notes.get("layouts") != context.round:
@@ -294,7 +294,7 @@ def image_push(server, context):
 
 
 def image_pull(server, context):
-    target = server.path("pulled")
+    target = os.path.join(servers.client_scratch(), "pulled")
     os.makedirs(target, exist_ok=True)
 
     def pull(i):

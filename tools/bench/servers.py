@@ -22,6 +22,15 @@ START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 15
 
 
+def client_scratch():
+    """For the files of clients: in memory where that is possible, so that what they delete does not slow down the
+    file system that is measured (see give_back_space)."""
+    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else WORK
+    path = os.path.join(parent, f"bench-clients-{os.getpid()}")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
 def find_binary(*names):
     """The first of `names` in $PEERS_BIN, then in PATH; None when there is none."""
     for name in names:
