@@ -74,7 +74,8 @@ class Connection final : public Link, private JobOwner {
   Step begin_upload();
   Step advance_upload();
   Step take_upload_bytes(std::span<char> room);
-  bool hand_over();
+  void start_receiving();
+  bool hand_over(Job job);
   Step finish_upload();
   Step on_upload_written();
   Step refuse_upload(Refusal refusal);

@@ -149,23 +149,14 @@ Connection::Step Connection::on_job(Job job) {
       return exchange.job_failed ? refuse(500, "internal server error")
                                  : respond(std::move(*exchange.job_response));
     case Job::kOpen:
-      if (exchange.upload) {
-        loop_.uploads.fetch_add(1, std::memory_order_relaxed);
-      }
       if (exchange.job_failed) {
         return refuse(500, "internal server error");
       }
       if (exchange.job_response) {
         return respond(std::move(*exchange.job_response));
       }
-      if (exchange.head.expect_continue && exchange.consumed == exchange.in.size() &&
-          !send_continue()) {
-        return Step::kGone;
-      }
-      state_ = State::kUpload;
-      moved_ = 0;
-      set_timer(Timer::kRate, loop_.limits().body_rate_window);
-      return Step::kAgain;
+      start_receiving();
+      return exchange.consumed < exchange.in.size() || send_continue() ? Step::kAgain : Step::kGone;
     case Job::kWrite:
       return on_upload_written();
     case Job::kPiece:

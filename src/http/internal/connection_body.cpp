@@ -3,6 +3,7 @@
 
 #include "http/internal/connection.h"
 #include "http/internal/loop.h"
+#include "http/internal/serving.h"
 
 namespace roadstead::http {
 namespace {
@@ -105,16 +106,29 @@ bool Connection::send_continue() {
   return sent.kind == IoResult::Kind::kMoved && sent.bytes == kContinue.size();
 }
 
-/// Small bodies are gathered first: one trip to the pool instead of three.
+/// Small bodies are gathered first: one trip to the pool instead of two. Of others the first buffer
+/// is filled before anything is opened, unless the client waits to hear that it may send.
 Connection::Step Connection::begin_upload() {
   Exchange& exchange = *exchange_;
   const bool small =
       exchange.head.content_length && *exchange.head.content_length <= kWholeUploadMax;
-  if (small && !exchange.head.expect_continue) {
+  if (exchange.head.expect_continue) {
+    return submit(Job::kOpen);
+  }
+  if (small) {
     exchange.body_max = kWholeUploadMax;
     return begin_body();
   }
-  return submit(Job::kOpen);
+  exchange.upload = std::make_unique<Upload>();
+  start_receiving();
+  return Step::kAgain;
+}
+
+void Connection::start_receiving() {
+  loop_.uploads.fetch_add(1, std::memory_order_relaxed);
+  state_ = State::kUpload;
+  moved_ = 0;
+  set_timer(Timer::kRate, loop_.limits().body_rate_window);
 }
 
 Connection::Step Connection::advance_upload() {
@@ -124,17 +138,16 @@ Connection::Step Connection::advance_upload() {
     return finish_upload();
   }
   const std::size_t capacity = loop_.limits().upload_buffer_bytes;
-  std::size_t filled = upload.filled.at(upload.filling);
-  if (filled == capacity) {
-    if (!hand_over()) {
+  if (upload.filled.at(upload.filling) == capacity) {
+    if (job_running_) {
       paused_ = true;
       return Step::kWait;
     }
-    filled = upload.filled.at(upload.filling);
-    if (filled == capacity) {
-      return Step::kAgain;
+    if (!hand_over(Job::kWrite)) {
+      return refuse(503, "server is busy");
     }
   }
+  const std::size_t filled = upload.filled.at(upload.filling);
   auto& buffer = upload.buffers.at(upload.filling);
   if (!buffer) {
     buffer = loop_.take_upload_buffer();
@@ -187,17 +200,18 @@ Connection::Step Connection::take_upload_bytes(std::span<char> room) {
   return Step::kAgain;
 }
 
-/// Gives the filled buffer to the pool and turns to the other one. False while the pool is still
-/// busy with that.
-bool Connection::hand_over() {
-  if (job_running_) {
-    return false;
-  }
+/// Gives the filled buffer to the pool, which is not busy with the other one, and turns to that.
+/// False when the pool is full and knows nothing of this upload yet.
+bool Connection::hand_over(Job job) {
   Upload& upload = *exchange_->upload;
   upload.writing = upload.filling;
   upload.filling ^= 1U;
-  resume(Job::kWrite);
-  return true;
+  if (upload.admitted) {
+    resume(job);
+  } else {
+    job_running_ = upload.admitted = submit_job(loop_, *exchange_, job);
+  }
+  return job_running_;
 }
 
 Connection::Step Connection::finish_upload() {
@@ -205,9 +219,9 @@ Connection::Step Connection::finish_upload() {
     return Step::kWait;
   }
   timer_ = Timer::kNone;
-  Upload& upload = *exchange_->upload;
-  upload.writing = upload.filling;
-  resume(Job::kFinish);
+  if (!hand_over(Job::kFinish)) {
+    return refuse(503, "server is busy");
+  }
   state_ = State::kJob;
   return Step::kWait;
 }

@@ -12,34 +12,40 @@ std::span<const std::byte> as_bytes(const char* data, std::size_t size) {
   return std::as_bytes(std::span(data, size));
 }
 
-void open_sink(Exchange& exchange) {
+/// Null when the endpoint answers instead.
+std::unique_ptr<BodySink> open_sink(Exchange& exchange) {
   auto opened = exchange.endpoint->open(exchange.request, exchange.context);
   if (auto* answer = std::get_if<Response>(&opened)) {
     exchange.job_response = std::move(*answer);
-    return;
+    return nullptr;
   }
-  exchange.upload = std::make_unique<Upload>();
-  exchange.upload->sink = std::move(*std::get_if<std::unique_ptr<BodySink>>(&opened));
+  return std::move(*std::get_if<std::unique_ptr<BodySink>>(&opened));
 }
 
 void run_whole(Exchange& exchange) {
-  open_sink(exchange);
-  if (exchange.job_response) {
+  // Not in the exchange: the sink is destroyed here, on the pool, whatever happens.
+  const auto sink = open_sink(exchange);
+  if (sink == nullptr) {
     return;
   }
-  // Taken out of the exchange: the sink is destroyed here, on the pool, whatever happens.
-  const auto upload = std::exchange(exchange.upload, nullptr);
   const std::string_view body = exchange.request.body;
   if (!body.empty()) {
-    exchange.job_response = upload->sink->write(as_bytes(body.data(), body.size()));
+    exchange.job_response = sink->write(as_bytes(body.data(), body.size()));
   }
   if (!exchange.job_response) {
-    exchange.job_response = upload->sink->finish();
+    exchange.job_response = sink->finish();
   }
 }
 
+/// The first buffer of a body opens the sink.
 void write_buffer(Exchange& exchange) {
   Upload& upload = *exchange.upload;
+  if (upload.sink == nullptr) {
+    upload.sink = open_sink(exchange);
+    if (upload.sink == nullptr) {
+      return;
+    }
+  }
   const std::size_t size = upload.filled.at(upload.writing);
   if (size > 0) {
     exchange.job_response =
@@ -55,7 +61,11 @@ void run(Exchange& exchange) {
       exchange.job_response = exchange.endpoint->handle(exchange.request, exchange.context);
       return;
     case Job::kOpen:
-      open_sink(exchange);
+      if (auto sink = open_sink(exchange)) {
+        exchange.upload = std::make_unique<Upload>();
+        exchange.upload->sink = std::move(sink);
+        exchange.upload->admitted = true;
+      }
       return;
     case Job::kWhole:
       run_whole(exchange);

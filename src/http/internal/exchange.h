@@ -27,15 +27,16 @@ enum class Job {
   kHandle,  ///< Endpoint::handle
   kOpen,    ///< Endpoint::open
   kWhole,   ///< open, write and finish of a body that is here already
-  kWrite,   ///< One filled buffer into the sink
-  kFinish,  ///< The last buffer, then finish
+  kWrite,   ///< One filled buffer into the sink; opens it when it is not open
+  kFinish,  ///< The last buffer likewise, then finish
   kPiece,   ///< The next piece of a BodySource
 };
 
 /// A body on its way from the socket into a sink: while the pool works on one buffer, the other one
 /// fills.
 struct Upload {
-  std::unique_ptr<BodySink> sink;
+  std::unique_ptr<BodySink> sink;  ///< Null until it is opened, perhaps with the first buffer.
+  bool admitted = false;           ///< The pool has taken work of this upload.
   std::array<std::unique_ptr<char[]>, 2> buffers;
   std::array<std::size_t, 2> filled{};
   std::size_t filling = 0;
