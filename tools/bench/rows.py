@@ -7,6 +7,7 @@ import concurrent.futures
 import dataclasses
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -152,6 +153,50 @@ def prepare_tags(server, context):
         return
     for number in range(context.count(10_000, 20)):
         server.put_manifest(context.tagged.repository, f"t{number:07}", context.tagged.manifest, fixtures.MANIFEST)
+
+
+def h2load(server, context, count, size, path, *arguments):
+    """One run of h2load against `server`, whose CPU time is read around it. Handshakes are in the figure."""
+    total = context.count(count)
+    headers = [f"--header={name}: {value}" for name, value in server.headers(context.image.repository).items()]
+    command = [servers.find_binary("h2load"), "-n", str(total), *arguments, *headers, server.url + path]
+    before, began = server.cpu_seconds(), time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    seconds, cpu = time.perf_counter() - began, server.cpu_seconds() - before
+    good = re.search(r"status codes: (\d+) 2xx", done.stdout)
+    received = re.search(r"\((\d+)\) data", done.stdout)
+    if done.returncode != 0 or "Application protocol: h2\n" not in done.stdout or not good or int(good.group(1)) != total:
+        raise RowFailed(f"h2load: {(done.stderr or done.stdout).strip()[-200:]}")
+    if size is not None and int(received.group(1)) != size * total:
+        raise RowFailed(f"h2load: {received.group(1)} bytes of {size * total}")
+    mib = total * (size or 0) / (1 << 20)
+    return {"operations": total, "seconds": seconds, "per_second": total / seconds, "cpu_us_per_op": cpu * 1e6 / total,
+            "cpu_ms_per_mib": cpu * 1000 / mib if mib else None}
+
+
+def h2_manifest(server, context):
+    """Its Accept is h2load's: anything."""
+    image = context.image
+    return h2load(server, context, 40_000, len(image.manifest), f"/v2/{image.repository}/manifests/{image.tag}", "-c", "4", "-m", "16")
+
+
+def h2_blob(which, connections, streams, count):
+    def run(server, context):
+        content = context.image.layers[which]
+        path = f"/v2/{context.image.repository}/blobs/{fixtures.digest_of(content)}"
+        return h2load(server, context, count, len(content), path, "-c", str(min(connections, context.count(connections))),
+                      "-m", str(streams))
+    return run
+
+
+def h2_push(server, context):
+    """One blob of 1 MiB pushed again and again: received, hashed and written each time, published once."""
+    content, file = context.image.layers["1m"], server.path("pushed")
+    with open(file, "wb") as out:
+        out.write(content)
+    path = f"/v2/{context.image.repository}/blobs/uploads/?digest={fixtures.digest_of(content)}"
+    result = h2load(server, context, 300, None, path, "-c", "4", "-d", file)
+    return {**result, "cpu_ms_per_mib": result["cpu_us_per_op"] / 1000}
 
 
 # ---- large stores
@@ -463,6 +508,17 @@ def tls_group():
     return Group("tls", rows, put_image)
 
 
+def http2_group():
+    both = ("roadstead-tls", "nginx-tls")
+    rows = [
+        Row("h2-manifest-get", "µs", h2_manifest, "cpu_us_per_op", both, ("nginx-tls",)),
+        Row("h2-blob-get-1m", "ms/MiB", h2_blob("1m", 4, 2, 1_000), "cpu_ms_per_mib", both, ("nginx-tls",), 1.5),
+        Row("h2-blob-get-100m", "ms/MiB", h2_blob("100m", 1, 1, 10), "cpu_ms_per_mib", both, ("nginx-tls",), 1.5),
+        Row("h2-push-1m", "ms/MiB", h2_push, "cpu_ms_per_mib", ("roadstead-tls",)),
+    ]
+    return Group("http2", rows, put_image)
+
+
 def tags_group():
     lists = (*ROADSTEAD, *PEERS)
     path = "/v2/bench/tags/tags/list?n=100"
@@ -527,6 +583,7 @@ def groups():
             Row("stripped-size", "MiB", stripped_size, "mib", ROADSTEAD, (), 15, rounds=1)], put_image),
         reading_group(),
         tls_group(),
+        http2_group(),
         tags_group(),
         estate_group(),
         api_group(),

@@ -354,7 +354,7 @@ events {{ worker_connections 12288; }}
 http {{
   access_log off; sendfile on; tcp_nopush {self.nopush}; etag off; keepalive_requests 100000000; {temporary} {tls}
   server {{
-    listen {self.host}{' ssl' if self.tls else ''};
+    listen {self.host}{' ssl http2' if self.tls else ''};
     root {self.path('data')};
     location = /v2/ {{ return 200 "{{}}"; }}
     location ~ /manifests/ {{ default_type application/vnd.oci.image.manifest.v1+json; }}
