@@ -39,6 +39,9 @@ struct Limits {
   std::size_t connections_max = 65'536;
   std::size_t connections_per_address_max =
       0;  ///< 0: no limit. Applied after trusted-proxy resolution.
+  /// HTTP/2: how long a client may go on sending a body that was answered before it was here, until
+  /// its stream is reset. Some report the reset instead of the answer when both come together.
+  std::chrono::milliseconds early_answer_time{1'000};
   std::size_t streams_per_connection_max = 100;  ///< HTTP/2: requests under way at once.
   std::size_t upload_buffer_bytes = std::size_t{512} << 10U;  ///< Two per streaming upload.
 };

@@ -30,6 +30,7 @@ class ServerHttp2BodyTest : public ::testing::Test {
  protected:
   ServerHttp2BodyTest() {
     host.listen_tls();
+    host.options.limits.early_answer_time = std::chrono::milliseconds(20);
     host.options.limits.upload_buffer_bytes = kBuffer;
     auto& upload = host.application["/upload"];
     upload.mode = BodyMode::kStreamed;
@@ -205,6 +206,25 @@ TEST_F(ServerHttp2BodyTest, AnEarlyAnswerEndsTheStreamAndNotTheConnection) {
               401);
   }
   EXPECT_EQ(client.fetch("PUT", "/upload", {}, body_of(300'000)).status, 201);
+}
+
+TEST_F(ServerHttp2BodyTest, AnEarlyAnswerWaitsForTheClientToStop) {
+  host.options.limits.early_answer_time = std::chrono::hours(1);
+  host.start();
+  Http2Client client(host.port());
+  const std::int32_t id =
+      client.begin("PUT", "/upload", {{"authorization", "none"}}, body_of(300'000));
+  while (!client.answer(id).ended) {
+    client.flush();
+    ASSERT_TRUE(client.read());
+  }
+  EXPECT_EQ(client.answer(id).status, 401);
+  EXPECT_FALSE(client.answer(id).closed);
+  client.append(id, "more");  // Read and forgotten.
+  EXPECT_EQ(client.fetch("GET", "/none").status, 200);
+  client.reset(id, 0);
+  EXPECT_EQ(client.fetch("GET", "/none").status, 200);
+  EXPECT_EQ(host.observer.wait(3).size(), 3U);
 }
 
 TEST_F(ServerHttp2BodyTest, AResetDuringAWriteFreesTheSinkAfterIt) {

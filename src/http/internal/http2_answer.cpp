@@ -151,12 +151,26 @@ void Http2Stream::on_piece() {
   }
 }
 
-/// A client that is still sending is told that nobody listens; the answer stands.
 void Http2Stream::on_answer_sent() {
   state_ = State::kSent;
   report_once(false);
   if (!exchange_->body_complete) {
+    Loop& loop = connection_.loop();
+    reset_due_ = loop.now() + loop.limits().early_answer_time;
+    connection_.expect_reset(reset_due_);
+  }
+}
+
+/// The client had time to read its answer and still sends: it is told that nobody listens.
+void Http2Stream::reset_if_due(std::chrono::steady_clock::time_point now) {
+  if (state_ != State::kSent || exchange_->body_complete) {
+    return;
+  }
+  if (now >= reset_due_) {
+    exchange_->body_complete = true;  // As far as anybody cares.
     reset(NGHTTP2_NO_ERROR);
+  } else {
+    connection_.expect_reset(reset_due_);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -55,6 +56,10 @@ class Http2Connection final : public Link {
   [[nodiscard]] std::vector<nghttp2_nv>& fields() { return fields_; }
   void on_stream_job_done(Http2Stream& stream);  ///< May end with the connection's destruction.
   void on_bytes_moved(std::size_t bytes);
+  /// Wakes up at that time to reset streams.
+  void expect_reset(std::chrono::steady_clock::time_point time) {
+    reset_due_ = std::min(reset_due_, time);
+  }
   void go_away();  ///< No new streams; closes after those that are there.
   /// False when the connection's gathered bodies would hold too much.
   bool hold(std::size_t bytes);
@@ -101,6 +106,7 @@ class Http2Connection final : public Link {
   Time idle_since_;
   Time window_end_{};  ///< Of the rate rule; meaningful while streams are open.
   Time linger_end_{};
+  Time reset_due_ = Time::max();  ///< Of the next body that was answered early.
   State state_ = State::kOpen;
   bool served_ = false;  ///< There was a request.
   bool draining_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -48,6 +49,8 @@ class Http2Stream final : private JobOwner {
   bool close();
   /// Whether the stream, in kGone, is done with its job.
   [[nodiscard]] bool is_finished() const { return state_ == State::kGone && !job_running_; }
+  /// Ends the stream of a body that was answered early.
+  void reset_if_due(std::chrono::steady_clock::time_point now);
   /// A rate window ended: refuses or resets a transfer that moved less than `wanted` in all of it.
   void on_window_end(std::uint64_t wanted);
 
@@ -114,6 +117,7 @@ class Http2Stream final : private JobOwner {
   std::size_t unread_ = 0;  ///< Received and not acknowledged.
   std::size_t held_ = 0;    ///< Of the connection's allowance for gathered bodies.
   std::uint64_t moved_ = 0;
+  std::chrono::steady_clock::time_point reset_due_{};
 };
 
 }  // namespace roadstead::http

@@ -28,6 +28,9 @@ void Http2Connection::set_timer() {
   if (head_open_) {
     wake = std::min(wake, head_since_ + limits.header_time);
   }
+  if (state_ == State::kOpen) {
+    wake = std::min(wake, reset_due_);
+  }
   loop_.wheel().schedule(*this, wake);
 }
 
@@ -41,7 +44,12 @@ void Http2Connection::on_timer() {
     end();
     return;
   }
-  if (head_open_ && now >= head_since_ + limits.header_time) {
+  if (now >= reset_due_) {
+    reset_due_ = Time::max();
+    for (const auto& stream : streams_) {
+      stream->reset_if_due(now);
+    }
+  } else if (head_open_ && now >= head_since_ + limits.header_time) {
     head_open_ = false;
     if (head_stream_ != nullptr) {
       std::exchange(head_stream_, nullptr)->on_head_late();

@@ -1,4 +1,5 @@
 """TLS with a private CA: clients that know it work, others refuse; certificates are replaced while running."""
+import hashlib
 import os
 import shutil
 import signal
@@ -41,6 +42,7 @@ def main():
         with started(environment, ca=os.path.join(folder, "ca.crt"), scratch=scratch) as case:
             check(case.server.url.startswith("https://"), case.server.url)
             case.project("secure")
+            http2(case, folder)
             clients(case, folder)
             versions(case, folder)
             replaced(case, folder)
@@ -72,6 +74,32 @@ def clients(case, folder):
     case.scratch.write("note.txt", "a note")
     user.run("oras", "push", "--ca-file", authority, f"{case.host}/secure/note:1", "note.txt:text/plain")
     user.run("curl", "-fsS", "--cacert", authority, "-u", f"admin:{user.password}", f"https://{case.host}/v2/")
+
+
+def http2(case, folder):
+    """curl, which offers HTTP/2 and says what it got: a blob is pushed, pulled whole and in part, and asked for in vain."""
+    user, content = case.admin, os.urandom(3_000_000)
+    digest = "sha256:" + hashlib.sha256(content).hexdigest()
+    sent, got = case.scratch.path("sent"), case.scratch.path("got")
+    with open(sent, "wb") as file:
+        file.write(content)
+
+    def curl(path, *arguments, protocol="2", status="200"):
+        output = user.run("curl", "-sS", "--cacert", os.path.join(folder, "ca.crt"), "-u", f"admin:{user.password}", "-o", got,
+                          "-w", "%{http_version} %{http_code}", *arguments, f"https://{case.host}{path}")
+        equal(output.strip(), f"{protocol} {status}", path)
+        with open(got, "rb") as file:
+            return file.read()
+
+    blob, push = "/v2/secure/curl/blobs/", f"/blobs/uploads/?digest={digest}"
+    body = ("-H", "Content-Type: application/octet-stream", "--data-binary", f"@{sent}")
+    curl("/v2/secure/curl" + push, *body, status="201")
+    equal(curl(blob + digest), content, "the blob")
+    equal(curl(blob + digest, "-r", "1000000-1999999", status="206"), content[1_000_000:2_000_000], "a part of it")
+    equal(curl(blob + digest, "--http1.1", protocol="1.1"), content, "the blob by HTTP/1.1")
+    curl(blob + "sha256:" + 64 * "0", status="404")
+    # Refused before the body was read; the next request goes on.
+    curl("/v2/nowhere/x" + push, *body, status="401")
 
 
 def handshake(case, folder, **versions_allowed):
