@@ -81,7 +81,7 @@ Loop::~Loop() {
   }
 }
 
-Result<void> Loop::start() {
+Result<void> Loop::open() {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   event_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (epoll_ < 0 || event_ < 0) {
@@ -92,6 +92,11 @@ Result<void> Loop::start() {
   event.data.u64 = 0;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &event);
   resume_accepting();
+  return {};
+}
+
+Result<void> Loop::start() {
+  TRY(open());
   thread_ = std::thread([this] { run(); });
   return {};
 }
@@ -262,17 +267,21 @@ void Loop::adopt(Accepted accepted_socket, const Listener& listener) {
     return;
   }
   std::unique_ptr<TlsSession> tls = listener.tls() ? shared_.tls->accept(fd) : nullptr;
+  add(std::make_unique<Connection>(
+          *this, fd, std::move(tls),
+          Peer{std::move(accepted_socket.address), listener.tls(), trusted, counted}),
+      fd);
+}
+
+void Loop::add(std::unique_ptr<Link> link, int fd) {
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
-  auto* connection =
-      new Connection(*this, fd, std::move(tls),
-                     {std::move(accepted_socket.address), listener.tls(), trusted, counted});
-  connection->index = connections_.size();
-  connections_.push_back(connection);  // destroy() is its end.
+  link->index = connections_.size();
   epoll_event event{};
   event.events = kSocketEvents;
-  event.data.ptr = static_cast<Link*>(connection);
+  event.data.ptr = link.get();
+  connections_.push_back(link.release());  // destroy() is its end.
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
-    destroy(*connection);
+    destroy(*connections_.back());
   }
 }
 

@@ -30,7 +30,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  Result<void> start();               ///< Any thread, once.
+  Result<void> open();                ///< Any thread, once: what turn() needs.
+  Result<void> start();               ///< Any thread, once: open(), then turns on its own thread.
   void command(Command command);      ///< Any thread.
   void join();                        ///< Any thread.
   void complete(Exchange& exchange);  ///< Worker threads.
@@ -58,6 +59,10 @@ class Loop {
 
   /// Continues the link after the others had their turn.
   void make_ready(Link& link);
+  /// Drives the link with the readiness of its socket `fd`, until destroy().
+  void add(std::unique_ptr<Link> link, int fd);
+  /// Waits for events, timers and finished jobs once, and handles them.
+  void turn();
   void destroy(Link& link);
   /// `fresh` takes over the socket `fd` of `old`, which is destroyed, and hears of its readiness.
   void replace(Link& old, std::unique_ptr<Link> fresh, int fd);
@@ -78,7 +83,6 @@ class Loop {
   };
 
   void run();
-  void turn();
   void begin_turn(Time now);
   void read_mailbox();
   void obey(Command command);

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,6 +76,11 @@ struct Client::State {
   }
 
   bool secure(std::string_view protocols) {
+    // OpenSSL writes without MSG_NOSIGNAL; a server that is gone must be an error, not a signal.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     context = SSL_CTX_new(TLS_client_method());
     ssl = SSL_new(context);
     std::string list;
