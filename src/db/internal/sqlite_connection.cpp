@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "db/internal/sqlite_log_vfs.h"
 #include "sys/file.h"
 
 namespace roadstead::db::internal {
@@ -160,8 +161,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const Options& 
   // NOMUTEX: one thread at a time uses a connection, so its own lock would only cost.
   const int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
                     SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
-  const int code = sqlite3_open_v2(options.path.c_str(), &handle, flags,
-                                   options.vfs.empty() ? "unix-excl" : options.vfs.c_str());
+  const std::string vfs = log_vfs(options.vfs.empty() ? "unix-excl" : options.vfs);
+  const int code = sqlite3_open_v2(options.path.c_str(), &handle, flags, vfs.c_str());
   if (handle == nullptr) {
     return error_of(SQLITE_NOMEM, sqlite3_errstr(SQLITE_NOMEM));
   }
