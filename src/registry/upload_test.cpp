@@ -271,7 +271,7 @@ TEST_F(UploadTest, AnAnnouncedUploadCanBeCancelled) {
 }
 
 TEST_F(UploadTest, AnIdThatNobodyWasGivenIsUnknown) {
-  std::string id = start();
+  const std::string id = start();
   const auto code = [&](const std::string& text) {
     const auto status = bench.uploads->status(RegistryBench::push(who), repo, text);
     return status ? Code::kInternal : status.error().code;

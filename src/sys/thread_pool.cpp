@@ -198,7 +198,7 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(Options options) : state_(std::make_unique<State>()) {
+ThreadPool::ThreadPool(const Options& options) : state_(std::make_unique<State>()) {
   CHECK(options.threads > 0);
   state_->queue_max = options.queue_max;
   state_->waiting_min = options.threads * kWaitingPerThreadMin;

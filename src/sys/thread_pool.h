@@ -26,7 +26,7 @@ class ThreadPool {
   /// and by waiting time, so that the others find room in it.
   enum class Share : std::uint8_t { kModest, kLarge };
 
-  explicit ThreadPool(Options options);
+  explicit ThreadPool(const Options& options);
   ~ThreadPool();  ///< Runs what is queued, then joins.
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

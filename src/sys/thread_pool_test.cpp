@@ -18,9 +18,10 @@ namespace {
 TEST(ThreadPool, RunsEveryTaskOnceFromManySubmitters) {
   constexpr int kSubmitters = 4;
   constexpr int kTasks = 2000;
+  constexpr std::size_t kAll = std::size_t{kSubmitters} * kTasks;
   std::atomic<int> runs = 0;
   {
-    ThreadPool pool({.name = "test", .threads = 3, .queue_max = kSubmitters * kTasks});
+    ThreadPool pool({.name = "test", .threads = 3, .queue_max = kAll});
     std::vector<std::thread> submitters;
     for (int s = 0; s < kSubmitters; ++s) {
       submitters.emplace_back([&] {

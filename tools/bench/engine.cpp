@@ -172,7 +172,7 @@ bool Engine::ensure_open(Connection& connection) {
   return epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.transport.fd(), &event) == 0;
 }
 
-void Engine::take_step(Connection& connection, Step step) {
+void Engine::take_step(Connection& connection, const Step& step) {
   switch (step.kind) {
     case Step::Kind::kSend:
       connection.request = step.request;

@@ -82,7 +82,7 @@ class Engine {
   Progress send_some(Connection& connection);
   Progress receive_some(Connection& connection);
   void answered_early(Connection& connection);
-  void take_step(Connection& connection, Step step);
+  void take_step(Connection& connection, const Step& step);
   void take_answer(Connection& connection);
   void next_operation(Connection& connection);
   void lost(Connection& connection);

@@ -37,12 +37,13 @@ Result<std::unique_ptr<SqliteConnection>> SqliteReaders::take() {
 }
 
 void SqliteReaders::give_back(std::unique_ptr<SqliteConnection> connection) {
+  SqliteConnection* const mine = connection.release();
   SqliteConnection* empty = nullptr;
-  if (place_of_this_processor().compare_exchange_strong(
-          empty, connection.get(), std::memory_order_release, std::memory_order_relaxed)) {
-    static_cast<void>(connection.release());
-    return;
+  if (place_of_this_processor().compare_exchange_strong(empty, mine, std::memory_order_release,
+                                                        std::memory_order_relaxed)) {
+    return;  // The place owns it now.
   }
+  connection.reset(mine);
   others_.with([&](auto& others) {
     if (others.size() < idle_max_) {
       others.push_back(std::move(connection));
