@@ -198,8 +198,8 @@ Result<void> SqliteConnection::configure(const Options& options) {
   TRY(pragma("mmap_size=0"));
   if (options.access == Access::kRead) {
     // A commit of anybody empties this cache and the kernel keeps the pages anyway, so a larger one
-    // costs memory per thread and gains little.
-    return pragma("cache_size=-1024");
+    // costs memory per thread and gains little. Enough for some hundred tags among a million.
+    return pragma("cache_size=-4096");
   }
   TRY(pragma("cache_size=-8192"));
   TRY(pragma("journal_mode=WAL"));

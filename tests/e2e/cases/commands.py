@@ -55,7 +55,7 @@ def documented(case):
     with open(os.path.join(root, "docs", "configuration.md"), encoding="utf-8") as file:
         described = dict(re.findall(r"^\| `([\w.]+)` \| `(ROADSTEAD_\w+)` \|", file.read(), re.MULTILINE))
     help_text = run(case, "serve", "--help")
-    flags = {flag.replace("-", "_") for flag in re.findall(r"--([a-z][a-z-]*)", help_text)} - {"help", "config"}
+    flags = {flag.replace("-", "_") for flag in re.findall(r"--([a-z][a-z0-9-]*)", help_text)} - {"help", "config"}
     equal(sorted(key.replace(".", "_") for key in described), sorted(flags), "settings")
     for variable in described.values():
         check(variable in help_text, f"{variable} in the help")
