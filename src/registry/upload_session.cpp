@@ -37,7 +37,6 @@ class Session final : public UploadSession {
   Result<void> discard();
   Result<void> store_first(UploadRow& row);
   Result<void> forget_row();
-  void end();
   Result<void> record(db::WriteSession& session, const model::Digest& digest,
                       const storage::Location& location);
   void forget_published(const model::Digest& digest, const storage::Location& location);
@@ -77,7 +76,7 @@ Result<void> Session::open_writer(const Chunk& chunk) {
     }
     // The staged bytes are gone: nothing can be added to this upload any more.
     TRY(forget_row());
-    end();
+    state_.end(id());
     return upload_unknown(id());
   }
   active_->writer = std::move(*resumed);
@@ -189,14 +188,8 @@ Result<void> Session::commit(const model::Digest& expected) {
     forget_published(expected, location);
     return recorded.error();
   }
-  end();
-  return {};
-}
-
-/// Nothing of the upload is left, and no request will find it.
-void Session::end() {
   state_.end(id());
-  state_.changes.fetch_add(1, std::memory_order_release);
+  return {};
 }
 
 Result<void> Session::forget_row() {
@@ -209,7 +202,7 @@ Result<void> Session::forget_row() {
 
 Result<void> Session::discard() {
   TRY(forget_row());
-  end();
+  state_.end(id());
   static_cast<void>(active_->writer->discard());  // Otherwise reap() finds it.
   active_->writer.reset();
   return {};
@@ -244,7 +237,7 @@ void Session::forget_published(const model::Digest& digest, const storage::Locat
     static_cast<void>(state_.store.remove(std::span(&location, 1)));
   }
   static_cast<void>(forget_row());
-  end();
+  state_.end(id());
 }
 
 }  // namespace

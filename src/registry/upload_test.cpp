@@ -344,6 +344,14 @@ TEST_F(UploadTest, ExpiresAndIsReaped) {
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM upload"), 0);
 }
 
+TEST_F(UploadTest, ARowOfAnEarlierVersionWithoutBytesIsReaped) {
+  const std::string id = stage(who).value();
+  bench.execute("UPDATE upload SET storage_token = 'new:sha256', byte_offset = 0 WHERE id = ?",
+                {id});
+  bench.clock.advance(bench.options.upload_lifetime);
+  EXPECT_EQ(bench.uploads->reap(10).value(), 1U);
+}
+
 TEST_F(UploadTest, AnUploadBelongsToItsRepository) {
   const std::string id = start();
   EXPECT_EQ(bench.uploads->status(RegistryBench::push(who), repository("p/other"), id).error().code,

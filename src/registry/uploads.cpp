@@ -55,6 +55,7 @@ Result<void> Uploads::State::check_quota(db::ReadSession& session, ProjectId pro
 
 void Uploads::State::end(const std::string& id) {
   ended_.with([&](LruMap<char>& ended) { ended.put(id, 0); });
+  changes.fetch_add(1, std::memory_order_release);
 }
 
 bool Uploads::State::has_ended(const std::string& id) {
@@ -180,7 +181,6 @@ Result<void> Uploads::cancel(const Caller& caller, const model::RepositoryName& 
     TRY(state_->database.write(end, kVoid));
   }
   state_->end(seen.id);
-  state_->changes.fetch_add(1, std::memory_order_release);
   state_->active.stop(seen.id);
   if (!token.empty()) {
     static_cast<void>(state_->store.discard(token));  // Otherwise reap() finds it.
@@ -199,9 +199,12 @@ Result<std::size_t> Uploads::reap(std::size_t count) {
     const bool gone = TRY(state_->database.write(
         [&](db::WriteSession& session) { return internal::remove_expired(session, upload.id); }));
     if (gone) {
-      state_->changes.fetch_add(1, std::memory_order_release);
-      TRY(state_->store.discard(upload.token));
+      state_->end(upload.id);
       ++removed;
+      // Rows made before the first byte hold no token of the store; earlier versions wrote such.
+      if (!internal::algorithm_of_new(upload.token)) {
+        TRY(state_->store.discard(upload.token));
+      }
     }
   }
   // Staged bytes that no row names any more: a process died, or a discard failed.

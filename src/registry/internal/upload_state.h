@@ -44,9 +44,9 @@ struct Uploads::State {
   /// its limit.
   Result<void> check_quota(db::ReadSession& session, ProjectId project, std::uint64_t incoming);
 
-  /// An upload that was finished, cancelled or given up must not come back by what its id promises.
-  /// Remembered by this process, as far as there is room: elsewhere and after a restart such an id
-  /// is an upload without bytes again, which harms nobody.
+  /// Counts as a change. An upload that was finished, cancelled or given up must not come back by
+  /// what its id promises. Remembered by this process, as far as there is room: elsewhere and after
+  /// a restart such an id is an upload without bytes again, which harms nobody.
   void end(const std::string& id);
   [[nodiscard]] bool has_ended(const std::string& id);
 
