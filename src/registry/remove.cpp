@@ -168,7 +168,7 @@ Result<void> delete_tag(db::Database& database, const Options& /*options*/, cons
   });
 }
 
-Result<void> delete_blob(db::Database& database, const Options& /*options*/, const Caller& caller,
+Result<void> delete_blob(db::Database& database, const Options& options, const Caller& caller,
                          const model::RepositoryName& repository, const model::Digest& digest) {
   const Error unknown{Code::kNotFound, Subject::kBlob, "blob unknown to registry",
                       digest.to_string()};
@@ -197,7 +197,7 @@ Result<void> delete_blob(db::Database& database, const Options& /*options*/, con
     }
     TRY(internal::uncount_blob(session, place.project, held->blob, true));
     return internal::review(session, internal::Review::kBlob, RepositoryId{}, held->blob.value,
-                            session.now());
+                            session.now() + options.grace);
   });
 }
 

@@ -20,6 +20,8 @@ struct Doomed {
   Holder holder;
   std::string name;           ///< What it was called.
   std::string operator_name;  ///< Who deletes it.
+  /// How long its content can still be restored.
+  std::chrono::seconds grace{0};
 };
 
 /// First transaction: the row stays under a name that nobody can say, invisible, and the review row
@@ -64,7 +66,8 @@ Result<bool> remove_artifacts(db::WriteSession& session, const Doomed& doomed) {
 }
 
 /// One page of what the repository could read, and the row itself at the end: true then.
-Result<bool> remove_holdings(db::WriteSession& session, const Holder& holder) {
+Result<bool> remove_holdings(db::WriteSession& session, const Doomed& doomed) {
+  const Holder& holder = doomed.holder;
   const auto blobs = TRY(session.all(
       "SELECT blob_id FROM repository_blob WHERE repository_id = ? LIMIT ?",
       {holder.repository, kBlobsPerPage}, [](const db::Row& row) { return row.id<BlobId>(0); }));
@@ -73,14 +76,12 @@ Result<bool> remove_holdings(db::WriteSession& session, const Holder& holder) {
                         {holder.repository, blob}));
     TRY(internal::uncount_blob(session, holder.project, blob, true));
     TRY(internal::review(session, internal::Review::kBlob, RepositoryId{}, blob.value,
-                         session.now()));
+                         session.now() + doomed.grace));
   }
   if (!blobs.empty()) {
     return false;
   }
-  TRY(session.execute("DELETE FROM upload WHERE repository_id = ?", {holder.repository}));
-  TRY(auth::drop_list(session, internal::artifacts_of(holder.repository)));
-  TRY(session.execute("DELETE FROM repository WHERE id = ?", {holder.repository}));
+  TRY(internal::remove_repository_row(session, holder.repository));
   return true;
 }
 
@@ -97,7 +98,7 @@ Result<void> finish(db::Database& database, const Doomed& doomed) {
       if (!TRY(remove_artifacts(session, doomed))) {
         return false;
       }
-      return remove_holdings(session, doomed.holder);
+      return remove_holdings(session, doomed);
     };
     const bool done = TRY(database.write(remove_page));
     if (done) {
@@ -110,28 +111,29 @@ Result<void> finish(db::Database& database, const Doomed& doomed) {
 
 }  // namespace
 
-Result<void> delete_repository(db::Database& database, const Options& /*options*/,
-                               const Caller& caller, const model::RepositoryName& repository) {
+Result<void> delete_repository(db::Database& database, const Options& options, const Caller& caller,
+                               const model::RepositoryName& repository) {
   const internal::Place place = TRY(database.read(
       [&](db::ReadSession& session) { return internal::find_place(session, caller, repository); }));
   if (!place.visible()) {
     return repository_unknown(repository);
   }
   const Doomed doomed{Holder{place.project, *place.repository}, repository.to_string(),
-                      caller.principal.name};
+                      caller.principal.name, options.grace};
   TRY(database.write([&](db::WriteSession& session) { return bury(session, doomed); }));
   return finish(database, doomed);
 }
 
-Result<void> finish_deletions(db::Database& database, const Options& /*options*/,
-                              std::size_t count) {
+Result<void> finish_deletions(db::Database& database, const Options& options, std::size_t count) {
   const auto buried = TRY(database.read([&](db::ReadSession& session) {
     return session.all(
         "SELECT project_id, id, description FROM repository WHERE full_name >= '~' AND full_name < "
         "'~~' ORDER BY full_name LIMIT ?",
-        {count}, [](const db::Row& row) {
-          return Doomed{
-              Holder{row.id<ProjectId>(0), row.id<RepositoryId>(1)}, std::string(row.text(2)), {}};
+        {count}, [&](const db::Row& row) {
+          return Doomed{Holder{row.id<ProjectId>(0), row.id<RepositoryId>(1)},
+                        std::string(row.text(2)),
+                        {},
+                        options.grace};
         });
   }));
   for (const Doomed& doomed : buried) {
@@ -160,14 +162,14 @@ Result<void> empty_project(db::Database& database, ProjectId project) {
       return {};
     }
     const auto remove_page = [&](db::WriteSession& session) -> Result<bool> {
-      const Doomed doomed{Holder{project, *repository}, {}, {}};
+      const Doomed doomed{Holder{project, *repository}, {}, {}, {}};
       if (!TRY(still_invisible(session, *repository))) {
         return true;
       }
       if (!TRY(remove_artifacts(session, doomed))) {
         return false;
       }
-      return remove_holdings(session, doomed.holder);
+      return remove_holdings(session, doomed);
     };
     TRY(database.write(remove_page));
   }

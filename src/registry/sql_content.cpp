@@ -4,7 +4,6 @@
 #include "registry/internal/quota.h"
 
 namespace roadstead::registry::internal {
-namespace {
 
 std::string_view to_string(Review kind) {
   switch (kind) {
@@ -22,8 +21,6 @@ std::string_view to_string(Review kind) {
   return "";
 }
 
-}  // namespace
-
 Result<void> review(db::WriteSession& session, Review kind, RepositoryId repository,
                     std::int64_t object, Time due) {
   TRY(session.insert(
@@ -31,6 +28,19 @@ Result<void> review(db::WriteSession& session, Review kind, RepositoryId reposit
       {to_string(kind), repository, object, due}));
   return {};
 }
+
+namespace {
+
+/// The same content may be queued still from an earlier life.
+Result<void> queue_content(db::WriteSession& session, std::string_view digest,
+                           std::string_view location) {
+  TRY(session.execute("DELETE FROM deleting WHERE location = ?", {location}));
+  TRY(session.execute("INSERT INTO deleting (location, digest, added_at) VALUES (?, ?, ?)",
+                      {location, digest, session.now()}));
+  return {};
+}
+
+}  // namespace
 
 std::optional<Held> held_from(const db::Row& row, int first_column) {
   if (row.is_null(first_column)) {
@@ -64,10 +74,23 @@ Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
   }
   if (present_at != location.value) {
     // Two equal uploads, each with a key of its own: the row names the first, ours is garbage.
-    TRY(session.execute("INSERT INTO deleting (location, digest, added_at) VALUES (?, ?, ?)",
-                        {location.value, digest.to_string(), session.now()}));
+    TRY(queue_content(session, digest.to_string(), location.value));
   }
   return *present;
+}
+
+Result<std::optional<Dropped>> drop_blob(db::WriteSession& session, BlobId blob) {
+  std::string location;
+  auto dropped = TRY(session.first("SELECT digest, size, location FROM blob WHERE id = ?", {blob},
+                                   [&](const db::Row& row) {
+                                     location = row.text(2);
+                                     return Dropped{std::string(row.text(0)), row.integer(1)};
+                                   }));
+  if (dropped) {
+    TRY(session.execute("DELETE FROM blob WHERE id = ?", {blob}));
+    TRY(queue_content(session, dropped->digest, location));
+  }
+  return dropped;
 }
 
 Result<void> lease_blob(db::WriteSession& session, const Options& options, const Holder& holder,

@@ -1,6 +1,14 @@
+#include "registry/internal/content.h"
+#include "registry/internal/lists.h"
 #include "registry/internal/place.h"
 
 namespace roadstead::registry::internal {
+namespace {
+
+/// Long enough for a first push to have ended.
+constexpr std::chrono::hours kFirstLook{24};
+
+}  // namespace
 
 std::string access_query(std::string_view columns, std::string_view joins) {
   std::string sql("SELECT ");
@@ -56,7 +64,16 @@ Result<RepositoryId> ensure_repository(db::WriteSession& session, ProjectId proj
       "INSERT INTO repository (project_id, name, full_name, description, artifact_count, "
       "pull_count, creation_time, update_time) VALUES (?, ?, ?, '', 0, 0, ?, ?)",
       {project, repository.path(), repository.to_string(), now, now}));
+  // If nothing comes of it, somebody must see to the row.
+  TRY(review(session, Review::kRepository, RepositoryId{id}, id, now + kFirstLook));
   return RepositoryId{id};
+}
+
+Result<void> remove_repository_row(db::WriteSession& session, RepositoryId repository) {
+  TRY(session.execute("DELETE FROM upload WHERE repository_id = ?", {repository}));
+  TRY(auth::drop_list(session, artifacts_of(repository)));
+  TRY(session.execute("DELETE FROM repository WHERE id = ?", {repository}));
+  return {};
 }
 
 std::string tombstone_name(RepositoryId repository) {

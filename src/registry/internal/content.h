@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -21,6 +22,7 @@ enum class Review {
   kManifest,        ///< object: manifest, repository 0. Is it an artifact anywhere?
   kRepository,      ///< object: repository. A deletion to finish, or an empty row to drop.
 };
+std::string_view to_string(Review kind);
 Result<void> review(db::WriteSession& session, Review kind, RepositoryId repository,
                     std::int64_t object, Time due);
 
@@ -34,6 +36,13 @@ struct Held {
 /// names another place, ours is queued for removal.
 Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest, std::int64_t size,
                          const storage::Location& location);
+/// Removes the row of a blob that no repository holds; its bytes are queued for removal from the
+/// store in the same transaction. Nothing when there is no such row.
+struct Dropped {
+  std::string digest;
+  std::int64_t size = 0;
+};
+Result<std::optional<Dropped>> drop_blob(db::WriteSession& session, BlobId blob);
 std::optional<Held> held_from(const db::Row& row, int first_column);
 /// By digest, whoever holds it.
 Result<std::optional<Held>> find_held(db::ReadSession& session, const model::Digest& digest);

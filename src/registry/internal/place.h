@@ -42,6 +42,9 @@ Result<Place> find_existing_place(db::ReadSession& session, const Caller& caller
 Result<RepositoryId> ensure_repository(db::WriteSession& session, ProjectId project,
                                        const model::RepositoryName& repository);
 
+/// The end of an empty repository: its row, with its open uploads and its lists.
+Result<void> remove_repository_row(db::WriteSession& session, RepositoryId repository);
+
 /// A repository being deleted keeps its row under a name that no request can say.
 std::string tombstone_name(RepositoryId repository);
 /// False when the row is gone or being deleted.

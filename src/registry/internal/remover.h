@@ -13,6 +13,9 @@
 
 namespace roadstead::registry::internal {
 
+/// Who removes what nobody asked for by name, in histories and events.
+inline constexpr std::string_view kCollectorName = "garbage collection";
+
 /// Removes artifacts of one repository inside one transaction, as far as its budget of rows allows.
 class Remover {
  public:
@@ -33,6 +36,8 @@ class Remover {
   Result<bool> remove(ArtifactId artifact);
   /// Former children of removed indexes that nothing keeps: no tag, no parent, no live lease.
   Result<std::vector<ArtifactId>> loose_children();
+  /// Rows that it took so far.
+  [[nodiscard]] std::int64_t spent() const { return spent_; }
   [[nodiscard]] bool exhausted() const { return spent_ >= kBudget; }
 
  private:

@@ -1,0 +1,155 @@
+#include "registry/collect.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "registry/internal/queues.h"
+#include "registry/internal/reviewer.h"
+
+namespace roadstead::registry {
+namespace {
+
+using internal::Question;
+using internal::Reviewer;
+
+/// What one transaction may cost, in rows.
+constexpr std::int64_t kCostMax = 1'000;
+/// A question that cannot be answered must not keep the others waiting, nor be forgotten.
+constexpr std::chrono::hours kPostponed{1};
+
+void add(Collected& sum, Collected more) {
+  sum.reviewed += more.reviewed;
+  sum.condemned += more.condemned;
+  std::move(more.removed.begin(), more.removed.end(), std::back_inserter(sum.removed));
+}
+
+/// The way out when a page fails for a reason that will not pass: one question at a time, and those
+/// that fail wait.
+Result<Collected> review_one_by_one(db::Database& database, const Options& options,
+                                    const ReviewStep& step) {
+  const auto questions = TRY(database.read(
+      [&](db::ReadSession& session) { return internal::due_questions(session, step.count); }));
+  Collected sum;
+  for (const Question& question : questions) {
+    auto answered = database.write([&](db::WriteSession& session) -> Result<Collected> {
+      Reviewer reviewer(session, options, step.purge);
+      TRY(reviewer.answer(question));
+      return reviewer.take();
+    });
+    if (answered) {
+      add(sum, std::move(*answered));
+      continue;
+    }
+    if (answered.error().code == Code::kUnavailable) {
+      return answered.error();
+    }
+    TRY(database.write([&](db::WriteSession& session) {
+      return internal::postpone(session, question, session.now() + kPostponed);
+    }));
+    ++sum.reviewed;
+    ++sum.postponed;
+    sum.problem = answered.error().message + " " + answered.error().detail;
+  }
+  return sum;
+}
+
+/// Under the digest's lock nobody publishes the content, and nobody names it by a row.
+Result<void> remove_content(db::Database& database, storage::BlobStore& store,
+                            storage::DigestLocks& locks, const internal::Queued& queued) {
+  const auto lock = locks.lock(queued.digest);
+  const bool named = TRY(database.read_once(
+      [&](db::ReadSession& session) { return internal::is_named(session, queued); }));
+  if (named) {
+    return {};
+  }
+  return store.remove(std::span(&queued.location, 1));
+}
+
+}  // namespace
+
+Result<Collected> review_due(db::Database& database, const Options& options,
+                             const ReviewStep& step) {
+  auto page = database.write([&](db::WriteSession& session) -> Result<Collected> {
+    Reviewer reviewer(session, options, step.purge);
+    const auto questions = TRY(internal::due_questions(session, step.count));
+    for (const Question& question : questions) {
+      if (reviewer.cost() >= kCostMax) {
+        break;
+      }
+      TRY(reviewer.answer(question));
+    }
+    return reviewer.take();
+  });
+  if (page || page.error().code == Code::kUnavailable) {
+    return page;
+  }
+  return review_one_by_one(database, options, step);
+}
+
+Result<Condemned> condemn_untagged(db::Database& database, const Options& options, ArtifactId after,
+                                   std::size_t count) {
+  return database.write([&](db::WriteSession& session) -> Result<Condemned> {
+    Reviewer reviewer(session, options, true);
+    Condemned condemned{after};
+    const auto artifacts = TRY(internal::untagged_after(session, after, count));
+    for (const ArtifactId artifact : artifacts) {
+      condemned.last = artifact;
+      ++condemned.looked_at;
+      condemned.condemned += TRY(reviewer.condemn_artifact(artifact)) ? 1 : 0;
+    }
+    return condemned;
+  });
+}
+
+Result<std::size_t> forget_trash(db::Database& database, const Options& options,
+                                 std::size_t count) {
+  return database.write([&](db::WriteSession& session) {
+    return internal::forget_trash(session, session.now() - options.grace, count);
+  });
+}
+
+Result<std::vector<std::string>> remove_from_store(db::Database& database,
+                                                   storage::BlobStore& store,
+                                                   storage::DigestLocks& locks,
+                                                   const StoreStep& step) {
+  const auto queue = TRY(database.read(
+      [&](db::ReadSession& session) { return internal::queued_contents(session, step.count); }));
+  std::atomic<std::size_t> next = 0;
+  Guarded<Result<void>> outcome;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < queue.size(); i = next++) {
+      Result<void> removed = remove_content(database, store, locks, queue[i]);
+      if (!removed) {
+        outcome.with([&](Result<void>& known) { known = std::move(removed); });
+        return;
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (std::size_t i = 1; i < std::min(step.workers, queue.size()); ++i) {
+      helpers.emplace_back(work);
+    }
+    work();
+  }
+  // The queue forgets only what is gone for certain; what was removed before a failure is removed
+  // again.
+  TRY(outcome.with([](const Result<void>& known) { return known; }));
+  std::vector<std::string> digests;
+  if (queue.empty()) {
+    return digests;
+  }
+  const auto forget = [&](db::WriteSession& session) -> Result<void> {
+    for (const internal::Queued& queued : queue) {
+      TRY(internal::unqueue(session, queued));
+    }
+    return {};
+  };
+  TRY(database.write(forget));
+  std::transform(queue.begin(), queue.end(), std::back_inserter(digests),
+                 [](const internal::Queued& queued) { return queued.digest; });
+  return digests;
+}
+
+}  // namespace roadstead::registry
