@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/data_directory.h"
+#include "app/gc_command.h"
 #include "app/opening.h"
 #include "base/log.h"
 #include "json/json.h"
@@ -23,42 +24,17 @@ Result<void> set_password(auth::UserStore& users, std::string_view name,
   return users.set_password(user->id, password);
 }
 
-Result<void> handle(auth::UserStore& users, std::string_view request) {
-  const json::Document document = TRY(json::Document::parse(request));
-  const json::Value root = document.root();
-  const auto user = root["user"].as_string();
-  const auto password = root["password"].as_string();
-  if (root["command"].as_string() != kResetPassword || !user || !password) {
-    return Error{Code::kInvalid,
-                 Subject::kRequest,
-                 "unknown command; are both programs of one version?",
-                 {}};
-  }
-  return set_password(users, *user, *password);
-}
-
-/// Asks the running server. Nothing when none runs.
-Result<bool> ask_server(const Settings& settings, const std::string& user,
-                        const std::string& password) {
+/// Asks the running server. False when none runs.
+Result<bool> set_by_server(const Settings& settings, const std::string& user,
+                           const std::string& password) {
   json::Writer request;
   request.begin_object();
   request.member("command", kResetPassword);
   request.member("user", user);
   request.member("password", password);
   request.end_object();
-  const auto answer = sys::call_local_server(DataDirectory::admin_socket(settings.data_dir),
-                                             request.take(), kAnswerTime);
-  if (!answer) {
-    if (answer.error().code == Code::kNotFound) {
-      return false;
-    }
-    return answer.error();
-  }
-  const json::Document document = TRY(json::Document::parse(*answer));
-  if (const auto message = document.root()["error"].as_string()) {
-    return Error{Code::kInvalid, Subject::kUser, std::string(*message), {}};
-  }
-  return true;
+  const auto answer = TRY(ask_server(settings, request.take()));
+  return answer.has_value();
 }
 
 Result<void> reset_directly(const Settings& settings, const std::string& user,
@@ -72,23 +48,62 @@ Result<void> reset_directly(const Settings& settings, const std::string& user,
   return set_password(users, user, password);
 }
 
+/// Writes its answer as members of an object that is open.
+Result<void> answer(const AdminParts& parts, std::string_view request, json::Writer& w) {
+  const json::Document document = TRY(json::Document::parse(request));
+  const json::Value root = document.root();
+  const auto command = root["command"].as_string();
+  if (command == kResetPassword && root["user"].as_string() && root["password"].as_string()) {
+    return set_password(parts.users, *root["user"].as_string(), *root["password"].as_string());
+  }
+  if (command == kBeginCollection) {
+    return begin_collection(parts.collector, root, w);
+  }
+  if (command == kFollowCollection) {
+    return follow_collection(parts.collector, parts.database, root, w);
+  }
+  return Error{
+      Code::kInvalid, Subject::kRequest, "unknown command; are both programs of one version?", {}};
+}
+
 }  // namespace
 
-std::string answer_admin_request(auth::UserStore& users, std::string_view request) {
-  const auto done = handle(users, request);
-  json::Writer answer;
-  answer.begin_object();
-  if (!done) {
-    answer.member("error", done.error().message);
+std::string answer_admin_request(const AdminParts& parts, std::string_view request) {
+  json::Writer w;
+  w.begin_object();
+  const auto done = answer(parts, request, w);
+  if (done) {
+    w.end_object();
+    return w.take();
   }
-  answer.end_object();
-  return answer.take();
+  json::Writer refusal;
+  refusal.begin_object();
+  refusal.member("error", done.error().message);
+  refusal.end_object();
+  return refusal.take();
+}
+
+Result<std::optional<json::Document>> ask_server(const Settings& settings,
+                                                 std::string_view request) {
+  const auto answer =
+      sys::call_local_server(DataDirectory::admin_socket(settings.data_dir), request, kAnswerTime);
+  if (!answer) {
+    if (answer.error().code == Code::kNotFound) {
+      return std::optional<json::Document>();
+    }
+    return answer.error();
+  }
+  json::Document document = TRY(json::Document::parse(*answer));
+  if (const auto message = document.root()["error"].as_string()) {
+    return Error{Code::kInvalid, Subject::kNone, std::string(*message), {}};
+  }
+  return std::optional(std::move(document));
 }
 
 Result<std::string> reset_password(const Settings& settings, const std::string& user,
                                    const std::optional<std::string>& chosen) {
   const std::string password = chosen ? *chosen : generate_password();
-  const bool asked = TRY(ask_server(settings, user, password));
+  const bool asked = TRY(set_by_server(settings, user, password));
   if (!asked) {
     TRY(reset_directly(settings, user, password));
   }

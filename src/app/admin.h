@@ -7,6 +7,9 @@
 #include "app/settings.h"
 #include "auth/user_store.h"
 #include "base/result.h"
+#include "db/database.h"
+#include "gc/collector.h"
+#include "json/json.h"
 
 namespace roadstead::app {
 
@@ -16,7 +19,18 @@ namespace roadstead::app {
 Result<std::string> reset_password(const Settings& settings, const std::string& user,
                                    const std::optional<std::string>& chosen);
 
+/// Asks the running server over its admin socket: an object with "command" and what it needs.
+/// Nothing when no server runs. Errors: what the server answered.
+Result<std::optional<json::Document>> ask_server(const Settings& settings,
+                                                 std::string_view request);
+
+/// What the running server works with.
+struct AdminParts {
+  auth::UserStore& users;
+  gc::Collector& collector;
+  db::Database& database;
+};
 /// The other end: answers one request line of the admin socket.
-std::string answer_admin_request(auth::UserStore& users, std::string_view request);
+std::string answer_admin_request(const AdminParts& parts, std::string_view request);
 
 }  // namespace roadstead::app

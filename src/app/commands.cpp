@@ -7,6 +7,7 @@
 
 #include "api/v2/describe.h"
 #include "app/admin.h"
+#include "app/gc_command.h"
 #include "app/serve.h"
 #include "app/settings.h"
 #include "app/version.h"
@@ -93,6 +94,16 @@ int reset_password_command(const SettingFlags& flags, const std::string& user, b
   return 0;
 }
 
+int gc_command(const SettingFlags& flags, const gc::Parameters& parameters,
+               const CommandEnvironment& environment) {
+  const auto settings = flags.load(environment);
+  if (!settings) {
+    return report(settings.error(), environment);
+  }
+  const auto done = collect_garbage(*settings, parameters, environment.print);
+  return done ? 0 : report(done.error(), environment);
+}
+
 int serve_command(const SettingFlags& flags, const CommandEnvironment& environment) {
   const auto settings = flags.load(environment);
   if (!settings) {
@@ -135,6 +146,15 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   reset->add_flag("--stdin", from_input,
                   "read the new password from standard input instead of making one");
   flags.add_to(*reset);
+  CLI::App* collect = app.add_subcommand(
+      "gc", "collect garbage now, in the running server or without one, and follow its log");
+  gc::Parameters collection;
+  collect->add_flag("--dry-run", collection.dry_run, "only list what would be removed");
+  collect->add_flag("--delete-untagged", collection.delete_untagged,
+                    "remove untagged artifacts as well");
+  collect->add_option("--workers", collection.workers, "threads that remove content, 1 to 10")
+      ->capture_default_str();
+  flags.add_to(*collect);
 
   try {
     app.parse(argc, argv);
@@ -167,6 +187,9 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   if (openapi->parsed()) {
     environment.print(api::v2_openapi_document(kVersion) + "\n");
     return 0;
+  }
+  if (collect->parsed()) {
+    return gc_command(flags, collection, environment);
   }
   return reset_password_command(flags, user, from_input, environment);
 }

@@ -59,6 +59,7 @@ auth::TokenService::Options token_options(const Settings& settings) {
 
 Result<registry::Options> registry_options(const Settings& settings) {
   registry::Options options;
+  options.grace = settings.gc_grace;
   options.lease_override = settings.lease;
   options.upload_lifetime = settings.upload_lifetime;
   options.uploads_per_project_max = settings.uploads_per_project_max;
@@ -131,6 +132,8 @@ struct Node::Parts {
   registry::Options registry_options;
   std::optional<registry::Uploads> uploads;
   std::optional<sys::ThreadPool> workers;
+  std::unique_ptr<RequestObserver> observer;
+  std::optional<gc::Collector> collector;
   std::optional<RegistryContent> content;
   std::optional<api::oci::Api> oci;
   std::optional<api::RestApi> rest;
@@ -138,7 +141,6 @@ struct Node::Parts {
   std::optional<OpenMetricsEndpoint> open_metrics;
   std::optional<SinglePath> metrics_program;
   std::optional<Program> program;
-  std::optional<RequestObserver> observer;
   std::unique_ptr<http::Server> metrics_server;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<sys::LocalServer> admin;
@@ -172,20 +174,24 @@ void Node::Parts::wire() {
   uploads.emplace(*database, *store, locks, registry_options);
   workers.emplace(
       sys::ThreadPool::Options{"worker", worker_threads(settings), kWorkQueueMax, kWorkWaitMax});
+  observer = std::make_unique<RequestObserver>(metrics, logger, settings.log_access);
+  collector.emplace(gc::Collector::Parts{*database, *store, locks, registry_options, logger},
+                    gc::Collector::Settings{settings.gc_interval, settings.gc_delete_untagged,
+                                            [this] { return observer->answered(); }});
   content.emplace(*database);
   oci.emplace(api::oci::Services{*database, *store, *uploads, *authenticator, registry_options,
                                  settings.external_url});
   const api::Installation installation{std::string(kVersion), settings.external_url, "filesystem"};
-  rest.emplace(
-      api::RestParts{api::V2Parts{*database, *users, *content, registry_options, installation},
-                     *authenticator, *tokens});
+  rest.emplace(api::RestParts{
+      api::V2Parts{*database, *users, *content, registry_options, &*collector, installation},
+      *authenticator, *tokens});
   guarded_metrics.emplace(metrics, *authenticator, *database);
   open_metrics.emplace(metrics);
   metrics_program.emplace("/metrics", *open_metrics);
   program.emplace(Endpoints{*oci, *rest, *guarded_metrics});
-  observer.emplace(metrics, logger, settings.log_access);
   export_process(metrics, *database, *workers);
   export_tokens(metrics, *tokens);
+  export_collector(metrics, *collector);
 }
 
 Result<void> Node::Parts::listen() {
@@ -229,8 +235,9 @@ Result<void> Node::Parts::listen() {
         TRY(http::Server::start(metrics_options, *metrics_program, *observer, *workers, logger));
   }
   admin = TRY(sys::LocalServer::start(
-      DataDirectory::admin_socket(directory.path()),
-      [this](std::string_view request) { return answer_admin_request(*users, request); }));
+      DataDirectory::admin_socket(directory.path()), [this](std::string_view request) {
+        return answer_admin_request({*users, *collector, *database}, request);
+      }));
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "app/observer.h"
 
+#include <atomic>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
@@ -76,6 +77,7 @@ struct RequestObserver::State {
   metrics::Counter& bytes_in;
   metrics::Counter& bytes_out;
   metrics::Counter& aborted;
+  std::atomic<std::uint64_t> answered = 0;
   std::shared_mutex mutex;
   std::unordered_map<RouteKey, RouteHandles, RouteKeyHash> routes;
 };
@@ -85,10 +87,15 @@ RequestObserver::RequestObserver(metrics::Registry& metrics, log::Logger logger,
 
 RequestObserver::~RequestObserver() = default;
 
+std::uint64_t RequestObserver::answered() const {
+  return state_->answered.load(std::memory_order_relaxed);
+}
+
 void RequestObserver::completed(const http::Completed& request) {
   const double seconds = std::chrono::duration<double>(request.duration).count();
   const RouteHandles handles = state_->handles_of(request.endpoint, request.status);
   handles.requests->add();
+  state_->answered.fetch_add(1, std::memory_order_relaxed);
   handles.duration->observe(seconds);
   if (request.bytes_in > 0) {
     state_->bytes_in.add(static_cast<double>(request.bytes_in));

@@ -16,6 +16,8 @@ class RequestObserver final : public http::Observer {
   RequestObserver(metrics::Registry& metrics, log::Logger logger, bool access_log);
   ~RequestObserver() override;
   void completed(const http::Completed& request) override;
+  /// Requests finished so far.
+  [[nodiscard]] std::uint64_t answered() const;
 
  private:
   struct State;

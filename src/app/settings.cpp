@@ -256,6 +256,25 @@ Result<void> complete(Settings& settings) {
   return {};
 }
 
+/// Harbor's name for how long unused content stays, since its push as well as since its last use,
+/// in hours. Weaker than our own settings of it.
+Result<void> read_time_window(Settings& settings, const SettingSources& sources) {
+  constexpr std::string_view kVariable = "GC_TIME_WINDOW_HOURS";
+  constexpr std::int64_t kHoursMax = 365 * 24;
+  const auto text = sources.environment(kVariable);
+  if (!text || text->empty()) {
+    return {};
+  }
+  const auto hours = parse_int64(*text);
+  if (!hours || *hours > kHoursMax) {
+    return bad(kVariable, "gc.grace",
+               fmt::format("expected 0 to {} hours, got \"{}\"", kHoursMax, *text));
+  }
+  settings.gc_grace = std::chrono::hours(*hours);
+  settings.lease = std::max(settings.gc_grace, Seconds{1});
+  return {};
+}
+
 }  // namespace
 
 std::string flag_of(const SettingEntry& entry) {
@@ -266,6 +285,7 @@ std::string flag_of(const SettingEntry& entry) {
 
 Result<Settings> load_settings(const SettingSources& sources) {
   Settings settings;
+  TRY(read_time_window(settings, sources));
   if (sources.file) {
     TRY(read_file(settings, *sources.file));
   }

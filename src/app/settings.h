@@ -56,12 +56,16 @@ struct Settings {
   std::int64_t connections_max = 65'536;
   std::int64_t connections_per_address_max = 0;
 
-  Seconds lease{2 * 60 * 60};
+  Seconds lease{0};
   Seconds upload_lifetime{24 * 60 * 60};
   std::int64_t uploads_per_project_max = 100;
   std::int64_t uploads_per_identity_max = 32;
   Bytes free_space_floor{std::uint64_t{256} << 20U};
   bool sparse_indexes = false;
+
+  Seconds gc_grace{2 * 60 * 60};
+  Seconds gc_interval{60};
+  bool gc_delete_untagged = false;
 };
 
 /// One row of the table that file, environment, flags, `config show` and the documentation share.

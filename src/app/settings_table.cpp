@@ -76,8 +76,8 @@ constexpr std::array kEntries{
                  &Settings::connections_per_address_max, 0, 1'000'000},
     SettingEntry{
         "registry.lease", "ROADSTEAD_LEASE_SECONDS",
-        "how long pushed content that nothing refers to is kept, at least 2h outside of tests",
-        &Settings::lease, 1, 365 * kDay},
+        "how long pushed content that nothing refers to is kept; 0: gc.grace, but at least 2h",
+        &Settings::lease, 0, 365 * kDay},
     SettingEntry{"registry.upload_lifetime", "ROADSTEAD_REGISTRY_UPLOAD_LIFETIME",
                  "how long an upload without progress may be resumed", &Settings::upload_lifetime,
                  60, 30 * kDay},
@@ -90,6 +90,17 @@ constexpr std::array kEntries{
                  &Settings::free_space_floor, 0, kNoBound},
     SettingEntry{"registry.sparse_indexes", "ROADSTEAD_REGISTRY_SPARSE_INDEXES",
                  "accept an index some of whose manifests are not here", &Settings::sparse_indexes},
+    SettingEntry{
+        "gc.grace", "ROADSTEAD_GC_GRACE_SECONDS",
+        "how long content stays that nothing refers to any more, and how long a deletion can "
+        "be undone",
+        &Settings::gc_grace, 0, 365 * kDay},
+    SettingEntry{"gc.interval", "ROADSTEAD_GC_INTERVAL_SECONDS",
+                 "time between garbage collections by itself; 0: only when asked for",
+                 &Settings::gc_interval, 0, 30 * kDay},
+    SettingEntry{"gc.delete_untagged", "ROADSTEAD_GC_DELETE_UNTAGGED",
+                 "whether collections by itself remove untagged artifacts",
+                 &Settings::gc_delete_untagged},
 };
 
 }  // namespace

@@ -58,6 +58,28 @@ void export_tokens(metrics::Registry& metrics, const auth::TokenService& tokens)
   });
 }
 
+void export_collector(metrics::Registry& metrics, const gc::Collector& collector) {
+  auto& runs = metrics.gauge("roadstead_gc_runs_total", "Garbage collections that ended");
+  auto& failed = metrics.gauge("roadstead_gc_failed_runs_total", "Of those, how many failed");
+  auto& running = metrics.gauge("roadstead_gc_running", "1 while garbage is collected");
+  auto& blobs = metrics.gauge("roadstead_gc_purged_blobs_total", "Blobs removed");
+  auto& manifests = metrics.gauge("roadstead_gc_purged_manifests_total", "Manifests removed");
+  auto& artifacts =
+      metrics.gauge("roadstead_gc_purged_artifacts_total", "Untagged artifacts removed");
+  auto& bytes =
+      metrics.gauge("roadstead_gc_freed_bytes_total", "Bytes of blobs and manifests removed");
+  metrics.before_scrape([&] {
+    const gc::Collector::Totals totals = collector.totals();
+    runs.set(static_cast<double>(totals.runs));
+    failed.set(static_cast<double>(totals.failed_runs));
+    running.set(totals.running ? 1 : 0);
+    blobs.set(static_cast<double>(totals.counters.purged_blobs));
+    manifests.set(static_cast<double>(totals.counters.purged_manifests));
+    artifacts.set(static_cast<double>(totals.counters.purged_artifacts));
+    bytes.set(static_cast<double>(totals.counters.freed_space));
+  });
+}
+
 void export_server(metrics::Registry& metrics, http::Server& server) {
   auto& open = metrics.gauge("roadstead_http_connections_open", "Open connections");
   auto& accepted =

@@ -2,6 +2,7 @@
 
 #include "auth/token_service.h"
 #include "db/sqlite.h"
+#include "gc/collector.h"
 #include "http/server.h"
 #include "metrics/metrics.h"
 #include "sys/thread_pool.h"
@@ -15,6 +16,7 @@ void export_process(metrics::Registry& metrics, const db::SqliteDatabase& databa
 /// How often a remembered token saved the check of a signature.
 void export_tokens(metrics::Registry& metrics, const auth::TokenService& tokens);
 /// The network edge; separate because it starts last and stops first.
+void export_collector(metrics::Registry& metrics, const gc::Collector& collector);
 void export_server(metrics::Registry& metrics, http::Server& server);
 
 }  // namespace roadstead::app

@@ -174,6 +174,8 @@ std::string_view to_string(Resource resource) {
       return "catalog";
     case Resource::kUser:
       return "user";
+    case Resource::kGarbageCollection:
+      return "garbage-collection";
     case Resource::kSystemVolumes:
       return "system-volumes";
   }

@@ -48,6 +48,7 @@ enum class Resource : std::uint8_t {
   kUser,
   kSystemConfiguration,
   kSystemVolumes,
+  kGarbageCollection,
 };
 enum class Action : std::uint8_t {
   kCreate,

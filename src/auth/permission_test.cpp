@@ -70,7 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Expectation{Resource::kCatalog, "", "", "", "", "", ""},
                     Expectation{Resource::kUser, "", "", "", "", "", ""},
                     Expectation{Resource::kSystemConfiguration, "", "", "", "", "", ""},
-                    Expectation{Resource::kSystemVolumes, "", "", "", "", "", ""}),
+                    Expectation{Resource::kSystemVolumes, "", "", "", "", "", ""},
+                    Expectation{Resource::kGarbageCollection, "", "", "", "", "", ""}),
     [](const auto& param) {
       std::string name(to_string(param.param.resource));
       std::erase(name, '-');

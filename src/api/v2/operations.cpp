@@ -11,6 +11,7 @@ std::string api_version(const Installation& installation) {
 std::vector<Operation> v2_operations(const V2Parts& parts) {
   std::vector<Operation> operations;
   internal::add_system_operations(operations, parts);
+  internal::add_gc_operations(operations, parts);
   internal::add_user_operations(operations, parts);
   internal::add_permission_operations(operations, parts);
   internal::add_project_operations(operations, parts);

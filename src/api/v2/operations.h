@@ -6,6 +6,7 @@
 #include "api/operation/operation.h"
 #include "auth/user_store.h"
 #include "db/database.h"
+#include "gc/collector.h"
 #include "project/project_content.h"
 #include "registry/options.h"
 
@@ -24,6 +25,7 @@ struct V2Parts {
   auth::UserStore& users;
   project::ProjectContent& content;
   const registry::Options& registry_options;
+  gc::Collector* collector = nullptr;  ///< Null only where no operation ever runs.
   Installation installation;
 };
 

@@ -8,6 +8,7 @@
 namespace roadstead::api::internal {
 
 void add_system_operations(std::vector<Operation>& operations, const V2Parts& parts);
+void add_gc_operations(std::vector<Operation>& operations, const V2Parts& parts);
 void add_user_operations(std::vector<Operation>& operations, const V2Parts& parts);
 void add_permission_operations(std::vector<Operation>& operations, const V2Parts& parts);
 void add_project_operations(std::vector<Operation>& operations, const V2Parts& parts);

@@ -4,6 +4,7 @@
 #include "project/project_store.h"
 #include "registry/listing.h"
 #include "registry/remove.h"
+#include "storage/filesystem.h"
 
 namespace roadstead::api::testing {
 
@@ -23,11 +24,16 @@ Result<void> RegistryContent::remove_invisible(db::WriteSession& session, Projec
 
 RestBackend::RestBackend()
     : content(*below.database),
+      store(storage::make_memory_store()),
+      sink(2, log::Format::kText, log::Level::kError, below.clock),
+      collector({*below.database, *store, locks, registry_options, log::Logger(sink)},
+                {.interval = std::chrono::seconds{0}, .delete_untagged = false, .answered = {}}),
       router(kV2Base,
              v2_operations({.database = *below.database,
                             .users = below.users,
                             .content = content,
                             .registry_options = registry_options,
+                            .collector = &collector,
                             .installation = {.version = "0.0.0",
                                              .external_url = {},
                                              .storage_provider = "filesystem"}}),

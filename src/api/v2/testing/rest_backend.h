@@ -36,6 +36,10 @@ class RestBackend {
   Backend below;
   RegistryContent content;
   registry::Options registry_options;
+  std::unique_ptr<storage::BlobStore> store;
+  storage::DigestLocks locks;
+  log::Sink sink;
+  gc::Collector collector;
   Router router;
 };
 
