@@ -239,10 +239,11 @@ void Runner::end(const Result<void>& outcome) {
     run_.status = Status::kSuccess;
   }
   say(fmt::format(
-      "{} blobs, {} manifests and {} untagged artifacts were removed, {} are condemned; "
-      "the freed space is {} bytes",
+      "{} blobs, {} manifests and {} untagged artifacts {}, {} were condemned; the freed space is "
+      "{} bytes",
       run_.counters.purged_blobs, run_.counters.purged_manifests, run_.counters.purged_artifacts,
-      run_.counters.condemned, run_.counters.freed_space));
+      run_.parameters.dry_run ? "would be removed" : "were removed", run_.counters.condemned,
+      run_.counters.freed_space));
   if (const auto saved = save(); !saved) {
     parts_.logger.error("the end of a garbage collection was not recorded",
                         {{"reason", saved.error().message}});

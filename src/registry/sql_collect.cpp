@@ -174,13 +174,14 @@ Result<void> Reviewer::remove_artifact(ArtifactId artifact, const Standing& stan
     TRY(condemn_artifact(child));
   }
   cost_ += remover.spent();
+  for (const std::string& digest : remover.removed()) {
+    collected_.removed.push_back(
+        {Removed::Kind::kArtifact, fmt::format("{}@{}", standing.repository_name, digest), 0});
+  }
   if (!done) {
     return review(session_, Review::kArtifact, standing.repository, artifact.value, session_.now());
   }
   TRY(session_.execute("DELETE FROM untagged WHERE artifact_id = ?", {artifact}));
-  collected_.removed.push_back({Removed::Kind::kArtifact,
-                                fmt::format("{}@{}", standing.repository_name, standing.digest),
-                                0});
   return {};
 }
 

@@ -16,6 +16,8 @@ using internal::Question;
 using internal::Standing;
 
 constexpr std::size_t kPage = 500;
+/// Of referrers of referrers; far deeper than any that is in use.
+constexpr std::size_t kDepthMax = 500;
 
 using Held = std::pair<RepositoryId, BlobId>;
 
@@ -61,6 +63,14 @@ class Planner {
     set.insert(value);
   }
 
+  void note_artifact(ArtifactId artifact) {
+    if (artifacts_due_.size() >= max_) {
+      plan_.complete = false;
+      return;
+    }
+    artifacts_due_.push_back(artifact);
+  }
+
   Result<void> read_questions() {
     Time due{};
     std::int64_t id = 0;
@@ -72,7 +82,7 @@ class Planner {
         if (question.kind == to_string(internal::Review::kRepositoryBlob)) {
           note(holds_due_, Held{question.repository, BlobId{question.object}});
         } else if (question.kind == to_string(internal::Review::kArtifact)) {
-          note(artifacts_due_, ArtifactId{question.object});
+          note_artifact(ArtifactId{question.object});
         } else if (question.kind == to_string(internal::Review::kBlob)) {
           note(blobs_due_, BlobId{question.object});
         } else if (question.kind == to_string(internal::Review::kManifest)) {
@@ -89,6 +99,7 @@ class Planner {
       return {};
     }
     untagged_too_ = true;
+    first_to_condemn_ = artifacts_due_.size();
     ArtifactId after{};
     for (bool more = true; more && plan_.complete;) {
       const auto page = TRY(database_.read([&](db::ReadSession& session) {
@@ -97,65 +108,77 @@ class Planner {
       more = page.size() == kPage;
       for (const ArtifactId artifact : page) {
         after = artifact;
-        note(artifacts_due_, artifact);
+        note_artifact(artifact);
+        to_condemn_.insert(artifact);
       }
     }
     return {};
   }
 
+  /// In the order in which a run asks, because what goes first decides what keeps what.
   Result<void> settle_artifacts() {
-    for (const ArtifactId artifact : artifacts_due_) {
+    for (std::size_t i = 0; i < artifacts_due_.size(); ++i) {
+      const ArtifactId artifact = artifacts_due_[i];
       const auto settle = [&](db::ReadSession& session) -> Result<void> {
         const auto standing = TRY(internal::read_standing(session, artifact));
-        const bool goes =
-            standing && !standing->kept && standing->leased_until <= session.now() &&
-            (standing->condemned_at ? over(standing->condemned_at, session.now()) : untagged_too_);
-        return goes ? take_artifact(session, artifact, *standing) : Result<void>();
+        if (!standing) {
+          return {};
+        }
+        if (TRY(is_kept(session, artifact, true))) {
+          reprieved_.insert(artifact);
+          return {};
+        }
+        const bool condemned = standing->condemned_at && !reprieved_.contains(artifact);
+        if (condemned && i >= first_to_condemn_ && to_condemn_.contains(artifact)) {
+          return {};  // Condemned already: the question about it is on its way.
+        }
+        const bool goes = standing->leased_until <= session.now() &&
+                          (condemned ? over(standing->condemned_at, session.now())
+                                     : untagged_too_ || formerly_kept_.contains(artifact));
+        return goes ? take_artifact(session, artifact, *standing, 0) : Result<void>();
       };
       TRY(database_.read(settle));
     }
     return {};
   }
 
-  /// An artifact goes, and with it what is attached to it and what only it contained.
+  /// An artifact goes after what is attached to it; what only it contained is asked about later.
   Result<void> take_artifact(db::ReadSession& session, ArtifactId artifact,
-                             const Standing& standing) {
-    if (!artifacts_.insert(artifact).second) {
+                             const Standing& standing, std::size_t depth) {
+    if (artifacts_.contains(artifact)) {
       return {};
     }
-    plan_.removed.push_back({Removed::Kind::kArtifact,
-                             fmt::format("{}@{}", standing.repository_name, standing.digest), 0});
-    TRY(remember_content(session, artifact));
+    if (artifacts_.size() >= max_ || depth >= kDepthMax) {
+      plan_.complete = false;
+      return {};
+    }
     const auto attached =
         TRY(session.all("SELECT id FROM artifact WHERE repository_id = ? AND subject_digest = ? "
                         "ORDER BY id LIMIT ?",
                         {standing.repository, standing.digest, max_},
                         [](const db::Row& row) { return row.id<ArtifactId>(0); }));
     for (const ArtifactId referrer : attached) {
-      TRY(take_if_loose(session, referrer, false));
+      const auto its_standing = TRY(internal::read_standing(session, referrer));
+      if (its_standing && !TRY(is_kept(session, referrer, false))) {
+        TRY(take_artifact(session, referrer, *its_standing, depth + 1));
+      }
     }
+    artifacts_.insert(artifact);
+    plan_.removed.push_back({Removed::Kind::kArtifact,
+                             fmt::format("{}@{}", standing.repository_name, standing.digest), 0});
+    TRY(remember_content(session, artifact));
+    return at_once() ? ask_about_children(session, artifact) : Result<void>();
+  }
+
+  Result<void> ask_about_children(db::ReadSession& session, ArtifactId artifact) {
     const auto children =
         TRY(session.all("SELECT child_id FROM artifact_child WHERE artifact_id = ?", {artifact},
                         [](const db::Row& row) { return row.id<ArtifactId>(0); }));
     for (const ArtifactId child : children) {
-      if (at_once()) {
-        TRY(take_if_loose(session, child, true));
-      }
+      formerly_kept_.insert(child);
+      artifacts_due_.push_back(child);
     }
     return {};
-  }
-
-  Result<void> take_if_loose(db::ReadSession& session, ArtifactId artifact, bool respect_lease) {
-    if (artifacts_.size() >= max_) {
-      plan_.complete = false;
-      return {};
-    }
-    const auto standing = TRY(internal::read_standing(session, artifact));
-    if (!standing || (respect_lease && standing->leased_until > session.now()) ||
-        TRY(is_kept(session, artifact, respect_lease))) {
-      return {};
-    }
-    return take_artifact(session, artifact, *standing);
   }
 
   /// By a tag, or by a parent or subject that does not go itself.
@@ -271,8 +294,9 @@ class Planner {
     const auto users = TRY(session.all("SELECT id FROM artifact WHERE manifest_id = ? LIMIT ?",
                                        {manifest, artifacts_.size() + 1},
                                        [](const db::Row& row) { return row.id<ArtifactId>(0); }));
+    // With a grace period, one that goes in this run can be restored after it.
     const bool used = std::any_of(users.begin(), users.end(), [&](const ArtifactId user) {
-      return !artifacts_.contains(user);
+      return !at_once() || !artifacts_.contains(user);
     });
     const auto restorable = TRY(session.first(
         "SELECT 1 FROM artifact_trash WHERE manifest_id = ? AND op_time > ? LIMIT 1",
@@ -285,7 +309,11 @@ class Planner {
   const std::size_t max_;
   bool untagged_too_ = false;
   std::set<Held> holds_due_;
-  std::set<ArtifactId> artifacts_due_;
+  std::vector<ArtifactId> artifacts_due_;
+  std::size_t first_to_condemn_ = 0;  ///< From here on `artifacts_due_` are the untagged ones.
+  std::set<ArtifactId> to_condemn_;
+  std::set<ArtifactId> formerly_kept_;  ///< Children of those that go.
+  std::set<ArtifactId> reprieved_;      ///< Kept when asked about: not condemned any more.
   std::set<BlobId> blobs_due_;
   std::set<ManifestId> manifests_due_;
   std::set<ArtifactId> artifacts_;  ///< That go.

@@ -159,6 +159,7 @@ Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::stri
     TRY(relist_referrers(session_, scope_.holder.repository, frame.digest));
   }
   ++spent_;
+  removed_.push_back(frame.digest);
   json::Writer event;
   event.begin_object();
   event.member("project_id", scope_.holder.project.value);

@@ -36,6 +36,8 @@ class Remover {
   Result<bool> remove(ArtifactId artifact);
   /// Former children of removed indexes that nothing keeps: no tag, no parent, no live lease.
   Result<std::vector<ArtifactId>> loose_children();
+  /// Digests of the artifacts that are gone.
+  [[nodiscard]] const std::vector<std::string>& removed() const { return removed_; }
   /// Rows that it took so far.
   [[nodiscard]] std::int64_t spent() const { return spent_; }
   [[nodiscard]] bool exhausted() const { return spent_ >= kBudget; }
@@ -56,6 +58,7 @@ class Remover {
   Scope scope_;
   std::int64_t spent_ = 0;
   std::vector<ArtifactId> former_children_;
+  std::vector<std::string> removed_;
 };
 
 }  // namespace roadstead::registry::internal
