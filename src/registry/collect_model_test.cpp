@@ -37,6 +37,8 @@ class History {
     bench_.add_project("q");
     bench_.options.grace = grace;
     bench_.options.lease_override = std::chrono::seconds{1000};
+    bench_.uploads = std::make_unique<Uploads>(bench_.database.get(), *bench_.store, bench_.locks,
+                                               bench_.options);
   }
 
   void step() {

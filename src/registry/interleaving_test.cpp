@@ -105,6 +105,7 @@ class World {
     bench_.add_project("p");
     bench_.options.grace = kGrace;
     bench_.options.lease_override = std::chrono::seconds{1};
+    renew_uploads();
     // An old image, whose leases are over.
     bench_.put_blob("p/a", kConfig);
     bench_.put_blob("p/a", kLayer);
@@ -132,8 +133,7 @@ class World {
     auto store = std::make_unique<GapStore>();
     store_ = store.get();
     bench_.store = std::move(store);
-    bench_.uploads = std::make_unique<Uploads>(bench_.database.get(), *bench_.store, bench_.locks,
-                                               bench_.options);
+    renew_uploads();
     for (const std::string& content : {kConfig, kLayer}) {
       const auto writer = bench_.store->begin(model::Algorithm::kSha256, content.size());
       CHECK((*writer)->append(std::as_bytes(std::span(content))).has_value());
@@ -289,6 +289,11 @@ class World {
       "quota_delta",   "repository_blob", "artifact",  "manifest",    "blob",
       "list_bucket",   "event_outbox",    "repository"};
 
+  /// With the options and the store of now.
+  void renew_uploads() {
+    bench_.uploads = std::make_unique<Uploads>(bench_.database.get(), *bench_.store, bench_.locks,
+                                               bench_.options);
+  }
   void remember() {
     const auto read = bench_.database->read([&](db::ReadSession& session) -> Result<void> {
       for (const auto table : kTables) {
@@ -475,8 +480,8 @@ void explore(Scenario scenario, std::size_t states_min) {
 TEST(Interleaving, APushOfWhatIsDeletedAndCollected) {
   explore(
       [](World& world) {
-        return std::vector<Actor>{pusher(world, "p/a"), deleter(world), time_passing(world, 2, 1),
-                                  collector(world, 6, 2)};
+        return std::vector<Actor>{pusher(world, "p/a"), deleter(world), time_passing(world, 1, 3),
+                                  collector(world, 5, 1)};
       },
       100);
 }
@@ -484,8 +489,8 @@ TEST(Interleaving, APushOfWhatIsDeletedAndCollected) {
 TEST(Interleaving, AMountOfWhatIsDeletedAndCollected) {
   explore(
       [](World& world) {
-        return std::vector<Actor>{mounter(world), deleter(world), time_passing(world, 2, 1),
-                                  collector(world, 6, 2)};
+        return std::vector<Actor>{mounter(world), deleter(world), time_passing(world, 1, 1),
+                                  collector(world, 5, 1)};
       },
       100);
 }
