@@ -50,7 +50,7 @@ class PowerLoss : public ::testing::TestWithParam<LossyDisk::Loss> {
       check(*left, done);
       looking = false;
     };
-    LossyDisk disk(root(), [&] { look(false); });
+    LossyDisk disk(root(), [&](std::string_view, const std::filesystem::path&) { look(false); });
     watched = &disk;
     operation(*store);
     look(true);
@@ -113,7 +113,8 @@ TEST_P(PowerLoss, FirstBlobOfANewStoreSurvives) {
 
 INSTANTIATE_TEST_SUITE_P(Loss, PowerLoss,
                          ::testing::Values(LossyDisk::Loss::kAllUnsynced,
-                                           LossyDisk::Loss::kUnsyncedBytes));
+                                           LossyDisk::Loss::kUnsyncedBytes,
+                                           LossyDisk::Loss::kUnsyncedTails));
 
 }  // namespace
 }  // namespace roadstead::storage

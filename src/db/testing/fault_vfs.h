@@ -6,8 +6,10 @@
 
 namespace roadstead::db::testing {
 
-/// A VFS of SQLite that does what the platform's own does until it is told to fail. At most one at
-/// a time; it outlives every database opened through it (SqliteOptions::vfs = name()). Thread-safe.
+/// A VFS of SQLite that does what the platform's own does until it is told to fail. Its calls also
+/// go through sys/faults.h, so that those of a database and of files are counted together and a
+/// simulated disk sees them all. At most one at a time; it outlives every database opened through
+/// it (SqliteOptions::vfs = name()). Thread-safe.
 class FaultVfs {
  public:
   enum class Call { kWrite, kSync, kTruncate };

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
@@ -17,9 +18,42 @@ ino_t inode_of(const std::filesystem::path& path) {
   return status.st_ino;
 }
 
+std::string content_of(const std::filesystem::path& path) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return std::move(content).str();
+}
+
+void write_file(const std::filesystem::path& target, std::string_view content) {
+  std::ofstream(target, std::ios::binary) << content;
+}
+
+/// Of the bytes that differ, the first half is new: what a disk may have got around to.
+std::string half_written(const std::string& old, const std::string& fresh) {
+  std::string torn = fresh;
+  const auto differs = [&](std::size_t at) { return at >= old.size() || old[at] != fresh[at]; };
+  std::size_t changed = 0;
+  for (std::size_t at = 0; at < fresh.size(); ++at) {
+    changed += differs(at) ? 1U : 0U;
+  }
+  std::size_t passed = 0;
+  for (std::size_t at = 0; at < fresh.size(); ++at) {
+    if (differs(at) && ++passed > (changed + 1) / 2) {
+      torn[at] = at < old.size() ? old[at] : '\0';
+    }
+  }
+  return torn;
+}
+
+bool is_below(const std::filesystem::path& path, const std::filesystem::path& root) {
+  const std::string& text = path.native();
+  return text.starts_with(root.native()) &&
+         (text.size() == root.native().size() || text[root.native().size()] == '/');
+}
+
 }  // namespace
 
-LossyDisk::LossyDisk(std::filesystem::path root, std::function<void()> before_each_call)
+LossyDisk::LossyDisk(std::filesystem::path root, BeforeCall before_each_call)
     : root_(std::move(root)),
       before_each_call_(std::move(before_each_call)),
       faults_([this](std::string_view call, const std::filesystem::path& path) {
@@ -29,9 +63,14 @@ LossyDisk::LossyDisk(std::filesystem::path root, std::function<void()> before_ea
 }
 
 int LossyDisk::watch(std::string_view call, const std::filesystem::path& path) {
+  // Others are not waited for: what looks at the remains elsewhere has threads of its own.
+  if (!is_below(path, root_)) {
+    return 0;
+  }
+  const std::lock_guard lock(mutex_);
   settle();
   if (before_each_call_) {
-    before_each_call_();
+    before_each_call_(call, path);
   }
   if (call == "fsync" || call == "fdatasync") {
     syncing_ = path;
@@ -39,12 +78,16 @@ int LossyDisk::watch(std::string_view call, const std::filesystem::path& path) {
   return 0;
 }
 
-/// A sync has returned once the next call comes; nothing can have changed between the two.
+/// A sync has returned once the next call comes: nothing can have changed between the two. When the
+/// next call is another thread's, it may count a moment too early.
 void LossyDisk::settle() {
   if (!syncing_) {
     return;
   }
   const std::filesystem::path path = *std::exchange(syncing_, std::nullopt);
+  if (!std::filesystem::exists(path)) {
+    return;  // Removed by another thread meanwhile.
+  }
   if (std::filesystem::is_directory(path)) {
     take_directory(path);
   } else {
@@ -74,14 +117,12 @@ void LossyDisk::take_directory(const std::filesystem::path& path) {
 }
 
 void LossyDisk::take_file(const std::filesystem::path& path) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  files_[inode_of(path)] = std::move(content).str();
+  files_[inode_of(path)] = content_of(path);
 }
 
-void LossyDisk::write_file(ino_t inode, const std::filesystem::path& target) const {
+std::string LossyDisk::synced(ino_t inode) const {
   const auto content = files_.find(inode);
-  std::ofstream(target, std::ios::binary) << (content == files_.end() ? "" : content->second);
+  return content == files_.end() ? std::string() : content->second;
 }
 
 void LossyDisk::write_synced(ino_t inode, const std::filesystem::path& target) const {
@@ -94,31 +135,34 @@ void LossyDisk::write_synced(ino_t inode, const std::filesystem::path& target) c
     if (is_directory_.at(child)) {
       write_synced(child, target / name);
     } else {
-      write_file(child, target / name);
+      write_file(target / name, synced(child));
     }
   }
 }
 
 void LossyDisk::write_named(const std::filesystem::path& source,
-                            const std::filesystem::path& target) const {
+                            const std::filesystem::path& target, Loss loss) const {
   std::filesystem::create_directory(target);
   for (const auto& entry : std::filesystem::directory_iterator(source)) {
     const auto copy = target / entry.path().filename();
     if (entry.is_directory()) {
-      write_named(entry.path(), copy);
-    } else {
-      write_file(inode_of(entry.path()), copy);
+      write_named(entry.path(), copy, loss);
+      continue;
     }
+    const std::string durable = synced(inode_of(entry.path()));
+    write_file(copy, loss == Loss::kUnsyncedTails ? half_written(durable, content_of(entry.path()))
+                                                  : durable);
   }
 }
 
 void LossyDisk::rebuild(const std::filesystem::path& target, Loss loss) {
+  const std::lock_guard lock(mutex_);
   settle();
   CHECK(!std::filesystem::exists(target));
   if (loss == Loss::kAllUnsynced) {
     write_synced(inode_of(root_), target);
   } else {
-    write_named(root_, target);
+    write_named(root_, target, loss);
   }
 }
 
