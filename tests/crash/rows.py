@@ -1,0 +1,201 @@
+"""The database and the blobs as they lie on the disk, while no server runs: rows against files, the ledger against the
+rows, the rows against what the clients know. Reads a copy, so that the server finds its log as the crash left it.
+"""
+import os
+import shutil
+import sqlite3
+import time
+
+from model import Broken, digest_of
+
+STAGED_SECONDS_MAX = 400  # Twice the life of an upload, and time for the timer to come around.
+NEWEST = 500  # Blobs whose files are looked at after every cycle.
+
+# What must be empty: (what it would mean, query).
+NEVER = [
+    ("an artifact without its manifest",
+     "SELECT a.id FROM artifact a LEFT JOIN manifest m ON m.id = a.manifest_id WHERE m.id IS NULL"),
+    ("an edge to content that its repository does not hold",
+     "SELECT ab.artifact_id, ab.blob_id FROM artifact_blob ab LEFT JOIN repository_blob rb ON rb.repository_id = "
+     "ab.repository_id AND rb.blob_id = ab.blob_id WHERE rb.blob_id IS NULL"),
+    ("an edge of no artifact",
+     "SELECT ab.artifact_id FROM artifact_blob ab LEFT JOIN artifact a ON a.id = ab.artifact_id AND a.repository_id = "
+     "ab.repository_id WHERE a.id IS NULL"),
+    ("a child of another repository",
+     "SELECT c.artifact_id FROM artifact_child c LEFT JOIN artifact p ON p.id = c.artifact_id LEFT JOIN artifact a ON "
+     "a.id = c.child_id WHERE p.id IS NULL OR a.id IS NULL OR a.repository_id <> p.repository_id"),
+    ("a tag of no artifact of its repository",
+     "SELECT t.id FROM tag t LEFT JOIN artifact a ON a.id = t.artifact_id AND a.repository_id = t.repository_id WHERE "
+     "a.id IS NULL"),
+    ("content held that has no row", "SELECT rb.blob_id FROM repository_blob rb LEFT JOIN blob b ON b.id = rb.blob_id "
+     "WHERE b.id IS NULL"),
+    ("a wrong number of artifacts",
+     "SELECT r.full_name, r.artifact_count FROM repository r WHERE r.full_name < '~' AND r.artifact_count <> (SELECT "
+     "COUNT(*) FROM artifact a WHERE a.repository_id = r.id)"),
+    ("a repository listed that has nothing, or the other way round",
+     "SELECT full_name FROM repository WHERE listed <> (artifact_count > 0 AND full_name < '~')"),
+    ("a list of artifacts that counts wrongly",
+     "SELECT r.full_name FROM repository r WHERE r.full_name < '~' AND (SELECT COALESCE(SUM(entries), 0) FROM "
+     "list_bucket WHERE list = 'artifact' AND scope_id = r.id) <> (SELECT COUNT(*) FROM artifact a WHERE "
+     "a.repository_id = r.id AND a.listed = 1)"),
+    ("a list of repositories that counts wrongly",
+     "SELECT l.list FROM (SELECT 'repository' AS list UNION ALL SELECT 'project_repository' UNION ALL SELECT "
+     "'repository_name' UNION ALL SELECT 'project_repository_name') l WHERE (SELECT COALESCE(SUM(entries), 0) FROM "
+     "list_bucket b WHERE b.list = l.list) <> (SELECT COUNT(*) FROM repository WHERE listed = 1)"),
+    ("content needed by a project that does not count it",
+     "SELECT DISTINCT a.project_id, ab.blob_id FROM artifact_blob ab JOIN artifact a ON a.id = ab.artifact_id LEFT JOIN "
+     "project_blob pb ON pb.project_id = a.project_id AND pb.blob_id = ab.blob_id WHERE pb.blob_id IS NULL"),
+    ("content counted by a project that does not hold it",
+     "SELECT pb.project_id, pb.blob_id FROM project_blob pb WHERE NOT EXISTS (SELECT 1 FROM repository_blob rb WHERE "
+     "rb.project_id = pb.project_id AND rb.blob_id = pb.blob_id)"),
+    ("unused content of a repository that nobody would ever review: a leak",
+     "SELECT repository_id, blob_id FROM repository_blob EXCEPT SELECT repository_id, blob_id FROM artifact_blob EXCEPT "
+     "SELECT repository_id, object_id FROM review WHERE kind = 'repository_blob' EXCEPT SELECT rb.repository_id, "
+     "rb.blob_id FROM repository_blob rb JOIN repository r ON r.id = rb.repository_id WHERE r.full_name >= '~'"),
+    ("content that nobody holds and nobody would ever review: a leak",
+     "SELECT id FROM blob EXCEPT SELECT blob_id FROM repository_blob EXCEPT SELECT object_id FROM review WHERE kind = "
+     "'blob'"),
+    ("a usage that is not what is there",
+     "SELECT q.project_id, q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = "
+     "q.project_id), 0) AS ledger, (SELECT COALESCE(SUM(b.size), 0) FROM project_blob pb JOIN blob b ON b.id = "
+     "pb.blob_id WHERE pb.project_id = q.project_id) + (SELECT COALESCE(SUM(m.size), 0) FROM manifest m WHERE m.id IN "
+     "(SELECT a.manifest_id FROM artifact a WHERE a.project_id = q.project_id)) AS truth FROM quota q WHERE ledger <> "
+     "truth"),
+    ("a project over its hard limit",
+     "SELECT q.project_id, q.hard_limit, q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = "
+     "q.project_id), 0) AS ledger FROM quota q WHERE q.hard_limit >= 0 AND ledger > q.hard_limit"),
+]
+
+UNUSED = [
+    ("contents of repositories that no manifest needs",
+     "SELECT repository_id, blob_id FROM repository_blob EXCEPT SELECT repository_id, blob_id FROM artifact_blob"),
+    ("contents without a repository", "SELECT id FROM blob EXCEPT SELECT blob_id FROM repository_blob"),
+    ("manifests that no repository has", "SELECT id FROM manifest EXCEPT SELECT manifest_id FROM artifact"),
+    ("contents to be removed", "SELECT location FROM deleting"),
+    ("repositories that are being deleted", "SELECT description FROM repository WHERE full_name >= '~'"),
+    ("repositories with nothing in them",
+     "SELECT r.full_name FROM repository r WHERE r.artifact_count = 0 AND NOT EXISTS (SELECT 1 FROM upload u WHERE "
+     "u.repository_id = r.id) AND NOT EXISTS (SELECT 1 FROM repository_blob b WHERE b.repository_id = r.id)"),
+]
+
+
+class Rows:
+    def __init__(self, data, copies):
+        self.data, self.copies = data, copies
+        self.connection = None
+
+    def __enter__(self):
+        for name in ("roadstead.db", "roadstead.db-wal"):
+            target = os.path.join(self.copies, name)
+            if os.path.exists(target):
+                os.remove(target)
+            if os.path.exists(os.path.join(self.data, name)):
+                shutil.copyfile(os.path.join(self.data, name), target)
+        self.connection = sqlite3.connect(os.path.join(self.copies, "roadstead.db"))
+        self.tables = {row[0] for row in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def all(self, sql, *parameters):
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def check(self, world, deep):
+        if deep:
+            found = self.all("PRAGMA integrity_check")
+            if found != [("ok",)] or self.all("PRAGMA foreign_key_check"):
+                raise Broken(f"the database is damaged: {found[:3]}")
+        for meaning, sql in NEVER:
+            found = self.all(sql)
+            if found:
+                raise Broken(f"{meaning}: {found[:5]}")
+        self.check_files(world, deep)
+        self.check_staged()
+
+    def check_files(self, world, deep):
+        """Each blob has its bytes; each file belongs to a blob, or to a push whose answer a crash took."""
+        blobs = os.path.join(self.data, "storage/docker/registry/v2/blobs")
+        rows = self.all("SELECT id, digest, size, location FROM blob ORDER BY id DESC LIMIT ?",
+                        -1 if deep else NEWEST)
+        named = set()
+        for blob, digest, size, location in rows:
+            if ":" not in location:
+                self.check_inline(blob, digest, size, deep)
+                continue
+            named.add(location)
+            algorithm, _, name = location.partition(":")
+            path = os.path.join(blobs, algorithm, name[:2], name, "data")
+            try:
+                length = os.stat(path).st_size
+            except FileNotFoundError:
+                raise Broken(f"{digest} has a row and no file") from None
+            if length != size:
+                raise Broken(f"{digest} has {length} bytes instead of {size}")
+            if deep:
+                with open(path, "rb") as file:
+                    if digest_of(file.read()) != digest:
+                        raise Broken(f"the file of {digest} has another digest")
+        if deep:
+            allowed = named | world.orphans | {row[0] for row in self.all("SELECT location FROM deleting")}
+            for location in files_below(blobs):
+                if location not in allowed:
+                    raise Broken(f"{location} is a file that no row names")
+
+    def check_inline(self, blob, digest, size, deep):
+        content = self.all("SELECT bytes FROM blob_content WHERE blob_id = ?", blob)
+        if len(content) != 1 or len(content[0][0]) != size or (deep and digest_of(content[0][0]) != digest):
+            raise Broken(f"{digest} should lie in the database, and does not")
+
+    def check_staged(self):
+        uploads = os.path.join(self.data, "storage/uploads")
+        old = [name for name in os.listdir(uploads)
+               if time.time() - os.stat(os.path.join(uploads, name)).st_mtime > STAGED_SECONDS_MAX]
+        if old:
+            raise Broken(f"staged bytes that nobody removes: {old[:5]}")
+
+    # Rows against the clients.
+
+    def compare(self, world):
+        artifacts, tags = {}, {}
+        for name, digest in self.all("SELECT r.full_name, a.digest FROM artifact a JOIN repository r ON r.id = "
+                                     "a.repository_id"):
+            artifacts.setdefault(name, set()).add(digest)
+        for name, tag, digest in self.all("SELECT r.full_name, t.name, a.digest FROM tag t JOIN repository r ON r.id = "
+                                          "t.repository_id JOIN artifact a ON a.id = t.artifact_id"):
+            tags.setdefault(name, {})[tag] = digest
+        for repository in world.repositories:
+            name = repository.name
+            if artifacts.get(name, set()) != set(repository.manifests):
+                raise Broken(f"{name}: manifests in the database and known differ: "
+                             f"{artifacts.get(name, set()) ^ set(repository.manifests)}")
+            if tags.get(name, {}) != repository.tags:
+                raise Broken(f"{name}: tags in the database {tags.get(name, {})}, known {repository.tags}")
+        self.compare_usage(world)
+
+    def compare_usage(self, world):
+        for project in world.projects:
+            used = self.all("SELECT used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = "
+                            "q.project_id), 0) FROM quota q WHERE project_id = ?", project.id)[0][0]
+            least, needed = world.least_usage(project)
+            most = least + sum(size for digest, size in project.may_count.items() if digest not in needed)
+            if not least <= used <= most:
+                raise Broken(f"{project.name} uses {used} bytes: less than {least} or more than {most}")
+
+    def check_nothing_unused(self, world):
+        """After the collector, with no lease alive, grace none, and nobody at work."""
+        for meaning, sql in UNUSED:
+            found = self.all(sql)
+            if found:
+                raise Broken(f"left after a collection: {meaning}: {len(found)}, {found[:5]}")
+        for project in world.projects:
+            project.may_count.clear()
+        self.compare_usage(world)
+
+
+def files_below(blobs):
+    for algorithm in os.listdir(blobs):
+        for prefix in os.scandir(os.path.join(blobs, algorithm)):
+            for entry in os.scandir(prefix.path):
+                if os.path.exists(os.path.join(entry.path, "data")):
+                    yield f"{algorithm}:{entry.name}"
