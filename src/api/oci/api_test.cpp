@@ -1,11 +1,14 @@
 // Requests in, responses out, no socket.
 #include "api/oci/api.h"
 
+#include <errno.h>
+
 #include <map>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "api/oci/errors.h"
 #include "base/text.h"
 #include "http/uri.h"
 #include "json/json.h"
@@ -531,6 +534,17 @@ TEST_F(ApiTest, PathsAndMethods) {
   EXPECT_EQ(ask({http::Method::kPost, "/v2/p/blobs/uploads/blobs/uploads/"}).status, 202);
   EXPECT_EQ(get("/v2/p/manifests/tags/tags/list").code(), "NAME_UNKNOWN");
   EXPECT_EQ(last_identity, "user:" + bench.person(bench.admin).name);
+}
+
+TEST(Errors, OfAFullDiskTellWhyAndNothingOfTheServersFiles) {
+  const SystemClock clock;
+  log::Sink sink(2, log::Format::kText, log::Level::kError, clock);
+  const auto response =
+      error_response(system_error(ENOSPC, "open /srv/uploads/1234"), log::Logger(sink));
+  EXPECT_EQ(response.status(), 503);
+  const std::string& body = std::get<std::string>(response.body());
+  EXPECT_NE(body.find("full or read-only"), std::string::npos) << body;
+  EXPECT_EQ(body.find("/srv"), std::string::npos) << body;
 }
 
 }  // namespace

@@ -95,6 +95,17 @@ void write_one(json::Writer& writer, std::string_view code, std::string_view mes
   writer.end_object();
 }
 
+/// What the system said names files of ours and helps no client; the log has it.
+std::string_view told(const Error& error) {
+  if (error.code == Code::kUnavailable && error.subject == Subject::kStorage) {
+    return "the storage cannot take content at the moment: it is full or read-only";
+  }
+  if (error.code == Code::kUnavailable && error.subject == Subject::kDatabase) {
+    return "the database is not available at the moment: its disk may be full or read-only";
+  }
+  return error.message;
+}
+
 http::Response with_body(int status, std::string body) {
   http::Response response(status);
   response.add_header("Docker-Distribution-Api-Version", "registry/2.0");
@@ -159,7 +170,7 @@ http::Response error_response(const Error& error, const log::Logger& logger) {
       write_one(writer, answer.code, error.message, digest);
     }
   } else {
-    write_one(writer, answer.code, error.message, error.detail);
+    write_one(writer, answer.code, told(error), error.detail);
   }
   writer.end_array();
   writer.end_object();
