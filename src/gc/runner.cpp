@@ -18,6 +18,9 @@ constexpr std::size_t kTrashPage = 300;
 constexpr std::size_t kUntaggedPage = 200;
 /// Steps of one kind in a run: far above what is ever due, so that a run comes to an end.
 constexpr int kStepsMax = 1'000'000;
+/// Without a grace period something is condemned in one pass, removed in the next, and what it held
+/// in those after it.
+constexpr int kPassesMax = 10;
 constexpr std::size_t kPlanMax = 200'000;
 
 constexpr std::chrono::minutes kJump{1};
@@ -26,7 +29,14 @@ constexpr std::chrono::seconds kSaveEvery{1};
 constexpr double kBusy = 50;
 /// While it is, of ten parts of time nine are for others.
 constexpr int kRestShare = 9;
+/// The same when questions have waited for long: what is left undone must not grow for ever.
+constexpr int kRestShareLate = 1;
+constexpr std::chrono::minutes kLate{10};
 constexpr std::chrono::milliseconds kRestMax{250};
+
+std::chrono::microseconds since(steady_clock::time_point begun) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun);
+}
 
 }  // namespace
 
@@ -99,12 +109,27 @@ Result<void> Runner::rehearse() {
 }
 
 Result<void> Runner::review_all() {
+  bool changes = true;
+  for (int pass = 0; pass < kPassesMax && changes && interrupted_ == Interrupt::kNone; ++pass) {
+    changes = TRY(review_what_is_due());
+  }
+  return {};
+}
+
+Result<bool> Runner::review_what_is_due() {
+  const auto now = [&] {
+    return parts_.database.read(
+        [](db::ReadSession& session) -> Result<Time> { return session.now(); });
+  };
+  const Time until = TRY(now());
+  bool changes = false;
   for (int steps = 0; steps < kStepsMax; ++steps) {
     const auto begun = steady_clock::now();
-    const Time now = TRY(parts_.database.read(
-        [](db::ReadSession& session) -> Result<Time> { return session.now(); }));
-    const auto page = TRY(registry::review_due(parts_.database, parts_.options,
-                                               {kReviewPage, guard_.may_purge(now, begun)}));
+    const Time asked_at = TRY(now());
+    const bool may_purge = guard_.may_purge(asked_at, begun);
+    const auto page =
+        TRY(registry::review_due(parts_.database, parts_.options,
+                                 {.count = kReviewPage, .until = until, .purge = may_purge}));
     run_.counters.reviewed += static_cast<std::int64_t>(page.reviewed);
     run_.counters.condemned += page.condemned;
     std::for_each(page.removed.begin(), page.removed.end(),
@@ -114,15 +139,18 @@ Result<void> Runner::review_all() {
       parts_.logger.error("garbage collection: something could not be decided",
                           {{"reason", page.problem}});
     }
+    changes = changes || page.condemned > 0 || !page.removed.empty();
+    late_ = page.oldest < asked_at - kLate;
     std::size_t forgotten = 0;
     if (page.reviewed == 0) {
       forgotten = TRY(registry::forget_trash(parts_.database, parts_.options, kTrashPage));
+      changes = changes || forgotten > 0;
     }
-    if ((page.reviewed == 0 && forgotten == 0) || !TRY(step_done(begun))) {
+    if ((page.reviewed == 0 && forgotten == 0) || !TRY(step_done(page.worked))) {
       break;
     }
   }
-  return {};
+  return changes;
 }
 
 Result<void> Runner::condemn_all() {
@@ -133,7 +161,7 @@ Result<void> Runner::condemn_all() {
         TRY(registry::condemn_untagged(parts_.database, parts_.options, after, kUntaggedPage));
     after = page.last;
     run_.counters.condemned += page.condemned;
-    if (page.looked_at == 0 || !TRY(step_done(begun))) {
+    if (page.looked_at == 0 || !TRY(step_done(since(begun)))) {
       break;
     }
   }
@@ -149,7 +177,7 @@ Result<void> Runner::empty_store_queue() {
     for (const std::string& digest : digests) {
       say("delete blob from storage: " + digest);
     }
-    if (digests.empty() || !TRY(step_done(begun))) {
+    if (digests.empty() || !TRY(step_done(since(begun)))) {
       break;
     }
   }
@@ -177,17 +205,16 @@ void Runner::count(const Removed& removed) {
                   removed.name));
 }
 
-Result<bool> Runner::step_done(steady_clock::time_point begun) {
-  const auto now = steady_clock::now();
-  if (!lines_.empty() || now - saved_at_ >= kSaveEvery) {
+Result<bool> Runner::step_done(std::chrono::microseconds worked) {
+  if (!lines_.empty() || steady_clock::now() - saved_at_ >= kSaveEvery) {
     TRY(save());
   }
-  make_way(now - begun);
+  make_way(worked);
   interrupted_ = control_.interrupt();
   return interrupted_ == Interrupt::kNone;
 }
 
-void Runner::make_way(steady_clock::duration took) {
+void Runner::make_way(std::chrono::microseconds worked) {
   if (!settings_.answered) {
     return;
   }
@@ -199,7 +226,7 @@ void Runner::make_way(steady_clock::duration took) {
   looked_at_ = now;
   if (busy) {
     control_.rest(std::min<std::chrono::microseconds>(
-        std::chrono::duration_cast<std::chrono::microseconds>(took) * kRestShare, kRestMax));
+        worked * (late_ ? kRestShareLate : kRestShare), kRestMax));
   }
 }
 

@@ -28,8 +28,9 @@ void add(Collected& sum, Collected more) {
 /// that fail wait.
 Result<Collected> review_one_by_one(db::Database& database, const Options& options,
                                     const ReviewStep& step) {
-  const auto questions = TRY(database.read(
-      [&](db::ReadSession& session) { return internal::due_questions(session, step.count); }));
+  const auto questions = TRY(database.read([&](db::ReadSession& session) {
+    return internal::due_questions(session, step.until, step.count);
+  }));
   Collected sum;
   for (const Question& question : questions) {
     auto answered = database.write([&](db::WriteSession& session) -> Result<Collected> {
@@ -71,15 +72,22 @@ Result<void> remove_content(db::Database& database, storage::BlobStore& store,
 Result<Collected> review_due(db::Database& database, const Options& options,
                              const ReviewStep& step) {
   auto page = database.write([&](db::WriteSession& session) -> Result<Collected> {
+    const auto begun = std::chrono::steady_clock::now();
     Reviewer reviewer(session, options, step.purge);
-    const auto questions = TRY(internal::due_questions(session, step.count));
+    const auto questions = TRY(internal::due_questions(session, step.until, step.count));
     for (const Question& question : questions) {
       if (reviewer.cost() >= kCostMax) {
         break;
       }
       TRY(reviewer.answer(question));
     }
-    return reviewer.take();
+    Collected collected = reviewer.take();
+    collected.worked = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - begun);
+    if (!questions.empty()) {
+      collected.oldest = questions.front().due;
+    }
+    return collected;
   });
   if (page || page.error().code == Code::kUnavailable) {
     return page;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -32,10 +33,16 @@ struct Collected {
   std::string problem;        ///< Why the last of them failed.
   std::int64_t condemned = 0;
   std::vector<Removed> removed;
+  /// For how long others could not write because of it.
+  std::chrono::microseconds worked{0};
+  /// When the oldest question that it saw was due.
+  Time oldest = Time::max();
 };
 
 struct ReviewStep {
   std::size_t count = 200;
+  /// Only questions that were due then: others keep coming while people work.
+  Time until = Time::max();
   /// False: condemns, but removes nothing and asks again later.
   bool purge = true;
 };

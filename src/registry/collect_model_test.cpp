@@ -239,8 +239,8 @@ class History {
   }
 
   void collect_a_little() {
-    const auto page =
-        review_due(bench_.database.get(), bench_.options, {1 + pick(3), pick(8) != 0});
+    const auto page = review_due(bench_.database.get(), bench_.options,
+                                 {.count = 1 + pick(3), .purge = pick(8) != 0});
     ASSERT_TRUE(page.has_value());
     EXPECT_EQ(page->postponed, 0U) << page->problem;
     if (pick(2) == 0) {
@@ -268,7 +268,7 @@ class History {
   }
   void review_all(std::vector<Removed>& removed) {
     for (bool more = true; more;) {
-      const auto page = review_due(bench_.database.get(), bench_.options, {7, true});
+      const auto page = review_due(bench_.database.get(), bench_.options, {.count = 7});
       ASSERT_TRUE(page.has_value());
       EXPECT_EQ(page->postponed, 0U) << page->problem;
       removed.insert(removed.end(), page->removed.begin(), page->removed.end());

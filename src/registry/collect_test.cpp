@@ -44,7 +44,7 @@ class Collect : public ::testing::Test {
   void drain(std::set<std::string>& removed) {
     for (std::size_t forgotten = 1; forgotten > 0;) {
       for (;;) {
-        const auto page = review_due(bench_.database.get(), bench_.options, {3, true});
+        const auto page = review_due(bench_.database.get(), bench_.options, {.count = 3});
         ASSERT_TRUE(page.has_value());
         EXPECT_EQ(page->postponed, 0U) << page->problem;
         for (const Removed& item : page->removed) {
@@ -272,7 +272,8 @@ TEST_F(Collect, WithoutPurgingItCondemnsAndAsksAgain) {
   pass_lease();
   run();
   pass_grace();
-  const auto page = review_due(bench_.database.get(), bench_.options, {100, false});
+  const auto page =
+      review_due(bench_.database.get(), bench_.options, {.count = 100, .purge = false});
   ASSERT_TRUE(page.has_value());
   EXPECT_TRUE(page->removed.empty());
   EXPECT_TRUE(head_blob("p/a", "layer") || files() == 1);
@@ -318,7 +319,7 @@ TEST_F(Collect, AQuestionThatCannotBeAnsweredWaitsAndTheOthersGoOn) {
   std::set<std::string> removed;
   std::size_t postponed = 0;
   for (int i = 0; i < 20; ++i) {
-    const auto page = review_due(bench_.database.get(), bench_.options, {3, true});
+    const auto page = review_due(bench_.database.get(), bench_.options, {.count = 3});
     ASSERT_TRUE(page.has_value());
     postponed += page->postponed;
     for (const Removed& item : page->removed) {

@@ -185,7 +185,7 @@ class World {
     acknowledged_.emplace(name, bytes);
   }
   void review() {
-    const auto page = review_due(bench_.database.get(), bench_.options, {1, true});
+    const auto page = review_due(bench_.database.get(), bench_.options, {.count = 1});
     ASSERT_TRUE(page.has_value());
     ASSERT_EQ(page->postponed, 0U) << page->problem;
   }
@@ -195,7 +195,7 @@ class World {
   }
   void collect() {
     for (bool more = true; more;) {
-      const auto page = review_due(bench_.database.get(), bench_.options, {50, true});
+      const auto page = review_due(bench_.database.get(), bench_.options, {.count = 50});
       ASSERT_TRUE(page.has_value());
       more =
           page->reviewed > 0 || *forget_trash(bench_.database.get(), bench_.options, 10) > 0 ||

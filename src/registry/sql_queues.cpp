@@ -3,13 +3,14 @@
 
 namespace roadstead::registry::internal {
 
-Result<std::vector<Question>> due_questions(db::ReadSession& session, std::size_t count) {
+Result<std::vector<Question>> due_questions(db::ReadSession& session, Time until,
+                                            std::size_t count) {
   return session.all(
-      "SELECT id, kind, repository_id, object_id FROM review WHERE due_at <= ? "
+      "SELECT id, kind, repository_id, object_id, due_at FROM review WHERE due_at <= ? "
       "ORDER BY due_at, id LIMIT ?",
-      {session.now(), count}, [](const db::Row& row) {
+      {std::min(session.now(), until), count}, [](const db::Row& row) {
         return Question{row.integer(0), std::string(row.text(1)), row.id<RepositoryId>(2),
-                        row.integer(3)};
+                        row.integer(3), row.time(4)};
       });
 }
 

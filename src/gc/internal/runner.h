@@ -47,12 +47,16 @@ class Runner {
  private:
   Result<void> take_steps();
   Result<void> rehearse();
+  /// Until nothing changes any more.
   Result<void> review_all();
+  /// What is due now. People keep working, so what becomes due meanwhile is left for the next.
+  /// Whether anything changed.
+  Result<bool> review_what_is_due();
   Result<void> condemn_all();
   Result<void> empty_store_queue();
   /// One step is done: its lines are written, others get their turn. False: the run is to end.
-  Result<bool> step_done(std::chrono::steady_clock::time_point begun);
-  void make_way(std::chrono::steady_clock::duration took);
+  Result<bool> step_done(std::chrono::microseconds worked);
+  void make_way(std::chrono::microseconds worked);
   void count(const registry::Removed& removed);
   void say(std::string line);
   void begin_log();
@@ -67,6 +71,7 @@ class Runner {
   Interrupt interrupted_ = Interrupt::kNone;
   std::vector<std::string> lines_;
   std::size_t lines_said_ = 0;
+  bool late_ = false;
   std::uint64_t answered_ = 0;
   std::chrono::steady_clock::time_point looked_at_;
   std::chrono::steady_clock::time_point saved_at_{};

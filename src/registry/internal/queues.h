@@ -14,8 +14,9 @@ namespace roadstead::registry::internal {
 
 /// The collector's queues, a page at a time.
 
-/// The oldest due questions of `review`.
-Result<std::vector<Question>> due_questions(db::ReadSession& session, std::size_t count);
+/// The oldest questions of `review` that are due, and were at `until`.
+Result<std::vector<Question>> due_questions(db::ReadSession& session, Time until,
+                                            std::size_t count);
 Result<void> postpone(db::WriteSession& session, const Question& question, Time due);
 
 Result<std::vector<ArtifactId>> untagged_after(db::ReadSession& session, ArtifactId after,

@@ -20,6 +20,7 @@ struct Question {
   std::string kind;
   RepositoryId repository;
   std::int64_t object = 0;
+  Time due{};
 };
 
 /// What decides over a repository's hold on a blob.
