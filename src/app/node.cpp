@@ -27,6 +27,8 @@ namespace {
 
 constexpr std::size_t kTendBatch = 500;
 constexpr std::chrono::seconds kTendEvery{10};
+/// Of the quota ledger, at each tick: more than pushes of a second can append.
+constexpr int kFoldBatches = 50;
 
 /// Each holds its request: some 16 KiB, or two buffers of an upload.
 constexpr std::size_t kWorkQueueMax = 4096;
@@ -151,6 +153,7 @@ struct Node::Parts {
   Result<void> open(const std::function<void(std::string_view)>& print);
   void wire();
   Result<void> listen();
+  void fold_quota();
   [[nodiscard]] Time certificate_changed_at() const;
 };
 
@@ -289,7 +292,22 @@ void Node::refresh_certificate(bool always) {
   parts_->logger.info("certificate read again");
 }
 
+void Node::Parts::fold_quota() {
+  for (int batch = 0; batch < kFoldBatches; ++batch) {
+    const auto folded = registry::fold_quota(*database, kTendBatch);
+    if (!folded) {
+      logger.warning("the quota ledger was not folded", {{"reason", folded.error().message}});
+      return;
+    }
+    if (*folded < kTendBatch) {
+      return;
+    }
+  }
+}
+
 void Node::tend() {
+  // At every call: each push into a limited project pays for what is not folded.
+  parts_->fold_quota();
   const auto now = std::chrono::steady_clock::now();
   if (now < parts_->tend_at) {
     return;
@@ -300,9 +318,6 @@ void Node::tend() {
   };
   if (const auto reaped = parts_->uploads->reap(kTendBatch); !reaped) {
     warn("expired uploads were not removed", reaped.error());
-  }
-  if (const auto folded = registry::fold_quota(*parts_->database, kTendBatch); !folded) {
-    warn("the quota ledger was not folded", folded.error());
   }
   const auto finished =
       registry::finish_deletions(*parts_->database, parts_->registry_options, kTendBatch);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "json/json.h"
+#include "registry/internal/push_rows.h"
 #include "registry/internal/quota.h"
 
 namespace roadstead::registry::internal {
@@ -21,6 +23,23 @@ std::string readable(std::int64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.1f} {}", amount, kUnits.at(unit));
+}
+
+/// Of its limit, from which on people want to know.
+constexpr std::int64_t kWarningPercent = 85;
+
+/// The event that Harbor calls QUOTA_WARNING: usage passes the mark with this change.
+Result<void> warn(db::WriteSession& session, ProjectId project, const Quota& quota,
+                  std::int64_t adding) {
+  json::Writer event;
+  event.begin_object();
+  event.member("project_id", project.value);
+  event.member("used", quota.used + adding);
+  event.member("hard_limit", quota.limit);
+  event.member("message", fmt::format("quota usage reach {}%: {} of {} are used", kWarningPercent,
+                                      readable(quota.used + adding), readable(quota.limit)));
+  event.end_object();
+  return emit_event(session, "QUOTA_WARNING", event.take());
 }
 
 }  // namespace
@@ -61,6 +80,10 @@ Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t b
     const Quota quota = TRY(read_quota(session, project));
     if (!quota.unlimited() && (quota.used > quota.limit || bytes > quota.limit - quota.used)) {
       return quota_exceeded(quota, bytes);
+    }
+    const std::int64_t warning = quota.limit / 100 * kWarningPercent;
+    if (!quota.unlimited() && quota.used < warning && quota.used + bytes >= warning) {
+      TRY(warn(session, project, quota, bytes));
     }
   }
   TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",

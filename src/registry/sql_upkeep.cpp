@@ -5,7 +5,7 @@
 namespace roadstead::registry {
 
 Result<std::size_t> fold_quota(db::Database& database, std::size_t count) {
-  return database.write([&](db::WriteSession& session) -> Result<std::size_t> {
+  const auto fold = [&](db::WriteSession& session) -> Result<std::size_t> {
     std::map<ProjectId, std::int64_t> sums;
     std::size_t folded = 0;
     std::int64_t last = 0;
@@ -16,13 +16,18 @@ Result<std::size_t> fold_quota(db::Database& database, std::size_t count) {
                        ++folded;
                        return true;
                      }));
+    if (folded == 0) {
+      return folded;
+    }
     for (const auto& [project, bytes] : sums) {
       TRY(session.execute("UPDATE quota SET used = used + ?, update_time = ? WHERE project_id = ?",
                           {bytes, session.now(), project}));
     }
     TRY(session.execute("DELETE FROM quota_delta WHERE id <= ?", {last}));
     return folded;
-  });
+  };
+  // What a loss of power undoes is done again: the ledger comes back with it.
+  return database.write(fold, db::Durability::kProcessDeath);
 }
 
 }  // namespace roadstead::registry

@@ -441,6 +441,19 @@ TEST_F(UploadTest, QuotaIsExact) {
   EXPECT_EQ(bench.used(project), 10);
 }
 
+TEST_F(UploadTest, PassingEightyFivePercentOfTheQuotaIsAnEvent) {
+  const auto warnings = [&] {
+    return bench.number("SELECT COUNT(*) FROM event_outbox WHERE type = 'QUOTA_WARNING'");
+  };
+  bench.set_quota(project, 1000);
+  bench.put_blob("p/app", std::string(840, 'a'));
+  EXPECT_EQ(warnings(), 0);
+  bench.put_blob("p/app", std::string(20, 'b'));
+  EXPECT_EQ(warnings(), 1);
+  bench.put_blob("p/app", std::string(21, 'c'));
+  EXPECT_EQ(warnings(), 1) << "once each time it is passed";
+}
+
 TEST_F(UploadTest, StagedBytesCountAgainstTheQuota) {
   bench.set_quota(project, 10);
   const std::string id = start();
