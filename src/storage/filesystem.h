@@ -7,9 +7,10 @@
 
 namespace roadstead::storage {
 
-/// Blobs below `root` in the layout of CNCF distribution and so of Harbor:
-/// docker/registry/v2/blobs/<alg>/<2 hex>/<hex>/data. Uploads are staged in <root>/uploads/ on the
-/// same file system. Creates what is missing. A store belongs to one process at a time.
+/// Blobs below `root`, each in a file of its own: blobs/<alg>/<2 hex>/<hex>. Those in the layout of
+/// CNCF distribution and so of Harbor, docker/registry/v2/blobs/<alg>/<2 hex>/<hex>/data, are read
+/// where they lie. Uploads are staged in <root>/uploads/ on the same file system. Creates what is
+/// missing. A store belongs to one process at a time.
 Result<std::unique_ptr<BlobStore>> open_filesystem_store(const std::filesystem::path& root);
 
 /// Bytes in memory, for tests of capabilities. Passes the same contract.

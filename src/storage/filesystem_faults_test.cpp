@@ -28,20 +28,25 @@ using testing::put;
 constexpr std::size_t kCallsMax = 2000;
 constexpr std::chrono::seconds kAnyAge{0};
 
+Location location_of(const Digest& digest) {
+  const std::string algorithm(crypto::to_string(digest.algorithm()));
+  const std::string hex(digest.hex());
+  return Location{"blobs/" + algorithm + "/" + hex.substr(0, 2) + "/" + hex};
+}
+
 class FilesystemFaults : public ::testing::TestWithParam<int> {
  protected:
   [[nodiscard]] std::filesystem::path root() const { return scratch_.path(); }
   void reopen() { store_ = open_filesystem_store(root()).value(); }
   [[nodiscard]] BlobStore& store() const { return *store_; }
 
-  [[nodiscard]] std::filesystem::path directory_of(const std::string& content) const {
-    const Digest digest = Digest::of(content);
-    return root() / "docker/registry/v2/blobs/sha256" / digest.hex().substr(0, 2) / digest.hex();
+  [[nodiscard]] std::filesystem::path file_of(const std::string& content) const {
+    return root() / location_of(Digest::of(content)).value;
   }
 
   /// True when the blob is whole, false when it is absent; anything between fails the test.
   [[nodiscard]] bool is_whole(const std::string& content) const {
-    const Location location{Digest::of(content).to_string()};
+    const Location location = location_of(Digest::of(content));
     const auto size = store().stat(location);
     if (!size) {
       EXPECT_EQ(size.error().code, Code::kNotFound) << describe(size.error());
@@ -99,7 +104,7 @@ TEST_P(FilesystemFaults, Upload) {
                  [&](std::size_t n, bool succeeded) {
                    const bool whole = is_whole(content_of(n));
                    EXPECT_TRUE(whole || !succeeded);
-                   EXPECT_EQ(sys::exists(directory_of(content_of(n))).value(), whole);
+                   EXPECT_EQ(sys::exists(file_of(content_of(n))).value(), whole);
                    expect_no_leak();
                    EXPECT_TRUE(upload(store(), content_of(n)));
                    EXPECT_TRUE(is_whole(content_of(n)));
@@ -125,7 +130,7 @@ TEST_P(FilesystemFaults, UploadUnderAnotherAlgorithm) {
         return {};
       },
       [&](std::size_t n, bool succeeded) {
-        const Location location{Digest::of(content_of(n), Algorithm::kSha512).to_string()};
+        const Location location = location_of(Digest::of(content_of(n), Algorithm::kSha512));
         const auto content = get(store(), location);
         EXPECT_TRUE(content || !succeeded);
         EXPECT_TRUE(!content || *content == content_of(n));
@@ -181,7 +186,7 @@ TEST_P(FilesystemFaults, Removal) {
   const std::vector<std::string> contents = {"abc", "def", "ghi"};
   std::vector<Location> locations;
   for (const std::string& content : contents) {
-    locations.push_back(Location{Digest::of(content).to_string()});
+    locations.push_back(location_of(Digest::of(content)));
   }
   bool fired = true;
   for (std::size_t n = 0; fired; ++n) {
@@ -202,7 +207,7 @@ TEST_P(FilesystemFaults, Removal) {
     EXPECT_TRUE(store().remove(locations));
     for (const std::string& content : contents) {
       EXPECT_FALSE(is_whole(content));
-      EXPECT_FALSE(sys::exists(directory_of(content)).value());
+      EXPECT_FALSE(sys::exists(file_of(content)).value());
     }
   }
 }
@@ -217,7 +222,7 @@ TEST_P(FilesystemFaults, ListsAreWholeOrErrors) {
         const auto uploads = TRY(store().stale_uploads(kAnyAge));
         EXPECT_EQ(uploads.size(), 1U);
         TRY(store().free_space());
-        const auto content = TRY(get(store(), Location{Digest::of("abc").to_string()}));
+        const auto content = TRY(get(store(), location_of(Digest::of("abc"))));
         EXPECT_EQ(content, "abc");
         return {};
       },
@@ -303,7 +308,7 @@ TEST_P(FilesystemCrash, CheckpointedUploadGoesOnOrIsPublished) {
 }
 
 TEST_P(FilesystemCrash, RemovalCanBeRetried) {
-  const Location location{Digest::of("abc").to_string()};
+  const Location location = location_of(Digest::of("abc"));
   bool lived = false;
   for (std::size_t n = 0; !lived; ++n) {
     ASSERT_LT(n, kCallsMax);
@@ -314,7 +319,7 @@ TEST_P(FilesystemCrash, RemovalCanBeRetried) {
     EXPECT_FALSE(is_whole("abc") && lived);
     ASSERT_TRUE(store().remove(std::span(&location, 1)));
     EXPECT_FALSE(is_whole("abc"));
-    EXPECT_FALSE(sys::exists(directory_of("abc")).value());
+    EXPECT_FALSE(sys::exists(file_of("abc")).value());
   }
 }
 

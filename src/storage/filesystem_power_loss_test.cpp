@@ -1,3 +1,4 @@
+#include <fstream>
 #include <functional>
 
 #include <gmock/gmock.h>
@@ -19,6 +20,11 @@ using sys::testing::LossyDisk;
 using sys::testing::ScratchDirectory;
 using testing::get;
 using testing::put;
+
+Location location_of(std::string_view content) {
+  const std::string hex(Digest::of(content).hex());
+  return Location{"blobs/sha256/" + hex.substr(0, 2) + "/" + hex};
+}
 
 class PowerLoss : public ::testing::TestWithParam<LossyDisk::Loss> {
  protected:
@@ -64,7 +70,7 @@ class PowerLoss : public ::testing::TestWithParam<LossyDisk::Loss> {
 };
 
 bool is_whole(BlobStore& store, std::string_view content) {
-  const auto read = get(store, Location{Digest::of(content).to_string()});
+  const auto read = get(store, location_of(content));
   EXPECT_TRUE(read || read.error().code == Code::kNotFound);
   EXPECT_TRUE(!read || *read == content) << "a torn blob";
   return read.has_value();
@@ -86,8 +92,7 @@ TEST_P(PowerLoss, SecondUploadOfABlobSurvives) {
 }
 
 TEST_P(PowerLoss, RemovedBlobStaysAway) {
-  const std::vector<Location> locations = {Location{Digest::of("abc").to_string()},
-                                           Location{Digest::of("def").to_string()}};
+  const std::vector<Location> locations = {location_of("abc"), location_of("def")};
   cut_everywhere(
       [](BlobStore& store) {
         ASSERT_TRUE(put(store, "abc"));
@@ -102,6 +107,21 @@ TEST_P(PowerLoss, RemovedBlobStaysAway) {
         EXPECT_TRUE(left.remove(locations));
         EXPECT_FALSE(is_whole(left, "abc"));
       });
+}
+
+TEST_P(PowerLoss, ABlobOfATakenOverTreeIsReplacedWhereItLies) {
+  const Digest digest = Digest::of("abc");
+  const std::string hex(digest.hex());
+  const auto directory = root() / "store/docker/registry/v2/blobs/sha256" / hex.substr(0, 2) / hex;
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory / "data") << "damaged";
+  const Location location{digest.to_string()};
+  cut_everywhere([](BlobStore&) {},
+                 [&](BlobStore& store) { EXPECT_EQ(put(store, "abc").value(), location); },
+                 [&](BlobStore& left, bool done) {
+                   const auto content = get(left, location);
+                   EXPECT_TRUE(content && (*content == "abc" || (!done && *content == "damaged")));
+                 });
 }
 
 TEST_P(PowerLoss, FirstBlobOfANewStoreSurvives) {

@@ -12,13 +12,15 @@ namespace roadstead::storage {
 namespace {
 
 using internal::blob_unknown;
-using internal::digest_of;
 using internal::Layout;
+using internal::Place;
+using internal::Shape;
 using internal::UploadToken;
 using model::Algorithm;
 using model::Digest;
 
 // In the order of their names, which is the order of list().
+constexpr std::array kShapes = {Shape::kFile, Shape::kDistribution};
 constexpr std::array kAlgorithms = {Algorithm::kSha256, Algorithm::kSha512};
 constexpr unsigned kPrefixes = 256;
 constexpr std::size_t kOpenFilesMax = 256;
@@ -45,8 +47,8 @@ Error absent_or(const Error& error, const Location& location) {
 
 class FilesystemStore final : public BlobStore {
  public:
-  explicit FilesystemStore(const std::filesystem::path& root)
-      : layout_(root), open_files_(kOpenFilesMax) {}
+  FilesystemStore(const std::filesystem::path& root, bool taken_over)
+      : layout_(root, taken_over), open_files_(kOpenFilesMax) {}
 
   Result<void> prepare();
 
@@ -61,18 +63,23 @@ class FilesystemStore final : public BlobStore {
   Result<std::optional<std::uint64_t>> free_space() override;
 
  private:
-  Result<void> list_prefix(Algorithm algorithm, unsigned prefix, const std::string& cursor,
-                           std::size_t count, std::vector<Location>& page) const;
+  struct Page {
+    const std::string& cursor;
+    std::size_t count;
+    std::vector<Location> locations;
+  };
+  Result<void> list_tree(Shape shape, Algorithm algorithm, Page& page) const;
+  Result<void> list_directory(const std::string& directory, const Place& first, Page& page) const;
 
   const Layout layout_;
   internal::OpenFiles open_files_;
 };
 
-/// Makes every directory but the blobs' own, so that a commit has only those to make and to sync.
+/// Makes every directory, so that a commit has none to make and only one to sync.
 Result<void> FilesystemStore::prepare() {
   TRY(sys::make_directories(layout_.uploads()));
   for (const Algorithm algorithm : kAlgorithms) {
-    const std::filesystem::path blobs = layout_.blobs(algorithm);
+    const std::filesystem::path blobs = layout_.blobs(Shape::kFile, algorithm);
     TRY(sys::make_directories(blobs));
     for (unsigned prefix = 0; prefix < kPrefixes; ++prefix) {
       TRY(sys::make_directory(blobs / internal::prefix_name(prefix)));
@@ -80,16 +87,15 @@ Result<void> FilesystemStore::prepare() {
     TRY(sys::sync_directory(blobs));
   }
   // Also when nothing was made: an earlier start may have been cut off before its sync.
-  for (const std::string_view parent :
-       {"", "docker", "docker/registry", "docker/registry/v2", "docker/registry/v2/blobs"}) {
+  for (const std::string_view parent : {"", "blobs"}) {
     TRY(sys::sync_directory(std::filesystem::path(layout_.root()) / parent));
   }
   return {};
 }
 
 Result<std::uint64_t> FilesystemStore::stat(const Location& location) {
-  const Digest digest = TRY(digest_of(location));
-  Result<std::uint64_t> size = sys::file_size(layout_.data(digest));
+  const Place place = TRY(Place::parse(location));
+  Result<std::uint64_t> size = sys::file_size(layout_.data(place));
   if (!size) {
     return absent_or(std::move(size).error(), location);
   }
@@ -97,8 +103,8 @@ Result<std::uint64_t> FilesystemStore::stat(const Location& location) {
 }
 
 Result<std::unique_ptr<BlobReader>> FilesystemStore::open(const Location& location) {
-  const Digest digest = TRY(digest_of(location));
-  auto file = open_files_.open(layout_.data(digest));
+  const Place place = TRY(Place::parse(location));
+  auto file = open_files_.open(layout_.data(place));
   if (!file) {
     return absent_or(std::move(file).error(), location);
   }
@@ -123,20 +129,21 @@ Result<void> FilesystemStore::discard(const std::string& token) {
 }
 
 Result<void> FilesystemStore::remove(std::span<const Location> locations) {
-  std::vector<Digest> digests;
+  std::vector<Place> places;
   for (const Location& location : locations) {
-    digests.push_back(TRY(digest_of(location)));
+    places.push_back(TRY(Place::parse(location)));
   }
   std::set<std::string> changed;
-  for (const Digest& digest : digests) {
-    const std::string data = layout_.data(digest);
+  for (const Place& place : places) {
+    const std::string data = layout_.data(place);
     const Result<void> removed = sys::remove(data);
     open_files_.forget(data);
     TRY(removed);
-    if (!TRY(sys::remove_directory(layout_.directory(digest)))) {
-      changed.insert(layout_.directory(digest));  // Something of somebody else's lies there.
+    const std::string directory = layout_.directory(place);
+    if (place.shape == Shape::kDistribution && !TRY(sys::remove_directory(directory))) {
+      changed.insert(directory);  // Something of somebody else's lies there.
     }
-    changed.insert(layout_.prefix(digest));
+    changed.insert(layout_.prefix(place));
   }
   // Also for blobs that were absent: an earlier attempt may have been cut off before its sync.
   for (const std::string& directory : changed) {
@@ -148,31 +155,52 @@ Result<void> FilesystemStore::remove(std::span<const Location> locations) {
   return {};
 }
 
-/// Appends to `page` what lies behind `cursor` in one <2 hex>/, in order, up to `count` in all.
-Result<void> FilesystemStore::list_prefix(Algorithm algorithm, unsigned prefix,
-                                          const std::string& cursor, std::size_t count,
-                                          std::vector<Location>& page) const {
-  const std::string two = internal::prefix_name(prefix);
-  const std::string scheme = std::string(crypto::to_string(algorithm)) + ':';
-  if (scheme + two < cursor.substr(0, scheme.size() + two.size())) {
-    return {};
-  }
-  Result<std::vector<std::string>> names =
-      sys::list_directory(layout_.blobs(algorithm) + "/" + two);
+/// Appends to the page what lies in one <2 hex>/, in order. `first` is a place with the smallest
+/// digest that may lie there.
+Result<void> FilesystemStore::list_directory(const std::string& directory, const Place& first,
+                                             Page& page) const {
+  Result<std::vector<std::string>> names = sys::list_directory(directory);
   if (!names) {
     return names.error().code == Code::kNotFound ? Result<void>() : names.error();
   }
   std::sort(names->begin(), names->end());
+  const Algorithm algorithm = first.digest.algorithm();
+  const std::string_view two = first.digest.hex().substr(0, 2);
   for (const std::string& name : *names) {
-    const Result<Digest> digest = Digest::parse(scheme + name);
-    if (!digest || !name.starts_with(two) || digest->to_string() <= cursor) {
-      continue;
-    }
-    if (page.size() == count) {
+    if (page.locations.size() == page.count) {
       break;
     }
-    if (TRY(sys::exists(layout_.data(*digest)))) {  // A crash may leave an empty <hex>/.
-      page.push_back(Location{digest->to_string()});
+    const auto digest = Digest::parse(std::string(crypto::to_string(algorithm)) + ':' + name);
+    if (!digest || !name.starts_with(two)) {
+      continue;
+    }
+    const Place place{first.shape, *digest};
+    Location location = place.location();
+    if (location.value <= page.cursor) {
+      continue;
+    }
+    // A <hex>/ without content is no blob.
+    if (place.shape == Shape::kFile || TRY(sys::exists(layout_.data(place)))) {
+      page.locations.push_back(std::move(location));
+    }
+  }
+  return {};
+}
+
+Result<void> FilesystemStore::list_tree(Shape shape, Algorithm algorithm, Page& page) const {
+  if (!TRY(sys::exists(layout_.blobs(shape, algorithm)))) {
+    return {};
+  }
+  const std::size_t hex_size = Digest::of("", algorithm).hex().size();
+  for (unsigned prefix = 0; prefix < kPrefixes && page.locations.size() < page.count; ++prefix) {
+    const std::string two = internal::prefix_name(prefix);
+    const auto bound = [&](char rest) {
+      return Place{shape,
+                   Digest::from_hex(algorithm, two + std::string(hex_size - two.size(), rest))};
+    };
+    if (bound('f').location().value > page.cursor) {
+      const Place first = bound('0');
+      TRY(list_directory(layout_.prefix(first), first, page));
     }
   }
   return {};
@@ -180,15 +208,15 @@ Result<void> FilesystemStore::list_prefix(Algorithm algorithm, unsigned prefix,
 
 Result<std::vector<Location>> FilesystemStore::list(const std::string& cursor, std::size_t count) {
   if (!cursor.empty()) {
-    TRY(digest_of(Location{cursor}));
+    TRY(Place::parse(Location{cursor}));
   }
-  std::vector<Location> page;
-  for (const Algorithm algorithm : kAlgorithms) {
-    for (unsigned prefix = 0; prefix < kPrefixes && page.size() < count; ++prefix) {
-      TRY(list_prefix(algorithm, prefix, cursor, count, page));
+  Page page{cursor, count, {}};
+  for (const Shape shape : kShapes) {
+    for (const Algorithm algorithm : kAlgorithms) {
+      TRY(list_tree(shape, algorithm, page));
     }
   }
-  return page;
+  return std::move(page.locations);
 }
 
 Result<std::vector<std::string>> FilesystemStore::stale_uploads(std::chrono::seconds age) {
@@ -217,7 +245,9 @@ Result<std::optional<std::uint64_t>> FilesystemStore::free_space() {
 }  // namespace
 
 Result<std::unique_ptr<BlobStore>> open_filesystem_store(const std::filesystem::path& root) {
-  auto store = std::make_unique<FilesystemStore>(root);
+  std::string distribution = root.string();
+  distribution.append(internal::kDistributionBlobs);
+  auto store = std::make_unique<FilesystemStore>(root, TRY(sys::exists(distribution)));
   TRY(store->prepare());
   return store;
 }

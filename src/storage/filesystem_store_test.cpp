@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 using testing::put;
 using ::testing::SizeIs;
 
-constexpr std::string_view kBlobs = "docker/registry/v2/blobs";
+constexpr std::string_view kDistributionBlobs = "docker/registry/v2/blobs";
 
 class FilesystemUnderTest final : public testing::StoreUnderTest {
  public:
@@ -64,51 +64,96 @@ const std::vector<std::string> kChanges = {"fdatasync", "fsync",  "mkdir",
 class FilesystemStoreTest : public ::testing::Test {
  protected:
   [[nodiscard]] std::filesystem::path root() const { return scratch_.path(); }
+  /// Of what is published here: the location is the path.
   [[nodiscard]] std::filesystem::path data_of(const Location& location) const {
-    const std::string hex = location.value.substr(location.value.find(':') + 1);
-    const std::string algorithm = location.value.substr(0, location.value.find(':'));
-    return root() / kBlobs / algorithm / hex.substr(0, 2) / hex / "data";
+    return root() / location.value;
+  }
+  [[nodiscard]] std::filesystem::path distribution_path(const std::string& content) const {
+    const std::string hex(Digest::of(content).hex());
+    return root() / kDistributionBlobs / "sha256" / hex.substr(0, 2) / hex / "data";
+  }
+  /// A blob as CNCF distribution leaves it, and the store opened on it; its location.
+  Location take_over(const std::string& content) {
+    std::filesystem::create_directories(distribution_path(content).parent_path());
+    std::ofstream(distribution_path(content)) << content;
+    store_ = open_filesystem_store(root()).value();
+    return Location{Digest::of(content).to_string()};
   }
 
   ScratchDirectory scratch_;
   std::unique_ptr<BlobStore> store_ = open_filesystem_store(scratch_.path()).value();
 };
 
-TEST_F(FilesystemStoreTest, BlobsLieWhereDistributionPutsThem) {
+TEST_F(FilesystemStoreTest, ABlobIsAFileNamedByItsDigest) {
   const Location location = put(*store_, "abc").value();
-  EXPECT_EQ(location.value, Digest::of("abc").to_string());
-  const auto path = root() / kBlobs / "sha256/ba" /
-                    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" / "data";
-  EXPECT_EQ(sys::read_file(path, 100).value(), "abc");
+  const std::string path =
+      "blobs/sha256/ba/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  EXPECT_EQ(location.value, path);
+  EXPECT_EQ(sys::read_file(root() / path, 100).value(), "abc");
+  EXPECT_FALSE(sys::exists(root() / "docker").value()) << "nothing of another layout is made";
 }
 
 TEST_F(FilesystemStoreTest, ExistingTreeIsTakenOver) {
-  const std::string content = "from elsewhere";
-  const Location location{Digest::of(content).to_string()};
-  std::filesystem::create_directories(data_of(location).parent_path());
-  std::ofstream(data_of(location)) << content;
-  EXPECT_EQ(get(*store_, location).value(), content);
+  const Location location = take_over("from elsewhere");
+  EXPECT_EQ(store_->stat(location).value(), 14U);
+  EXPECT_EQ(get(*store_, location).value(), "from elsewhere");
   EXPECT_THAT(store_->list("", 10).value(), ElementsAre(location));
+  ASSERT_TRUE(store_->remove(std::span(&location, 1)));
+  EXPECT_EQ(store_->stat(location).error().code, Code::kNotFound);
+  EXPECT_FALSE(sys::exists(distribution_path("from elsewhere").parent_path()).value());
+}
+
+TEST_F(FilesystemStoreTest, ABlobOfAnExistingTreeIsNotStoredTwice) {
+  const Location location = take_over("from elsewhere");
+  EXPECT_EQ(put(*store_, "from elsewhere").value(), location);
+  std::filesystem::resize_file(distribution_path("from elsewhere"), 3);
+  EXPECT_EQ(put(*store_, "from elsewhere").value(), location) << "damaged: replaced where it lies";
+  EXPECT_EQ(get(*store_, location).value(), "from elsewhere");
+  const Location fresh = put(*store_, "new").value();
+  EXPECT_TRUE(fresh.value.starts_with("blobs/"));
+}
+
+TEST_F(FilesystemStoreTest, BothLayoutsAreListedOnce) {
+  std::vector<std::string> expected;
+  for (int i = 0; i < 20; ++i) {
+    expected.push_back(take_over("old " + std::to_string(i)).value);
+    expected.push_back(put(*store_, "new " + std::to_string(i)).value().value);
+  }
+  for (const std::size_t count : {1U, 7U, 20U, 100U}) {
+    EXPECT_THAT(testing::list_all(*store_, count), ::testing::UnorderedElementsAreArray(expected));
+  }
+}
+
+TEST_F(FilesystemStoreTest, ForgedLocationsAreRefused) {
+  const std::string kept = put(*store_, "abc").value().value;
+  const std::string hex(Digest::of("abc").hex());
+  for (const std::string& value :
+       {"blobs/" + hex, "blobs/sha256/" + hex, "blobs/sha256/bb/" + hex, "blobs/sha256//" + hex,
+        "blobs/sha256/ba/../" + hex, "blobs/sha512/ba/" + hex, kept + "/", kept + "0", "/" + kept,
+        "blobs/sha256/ba/BA" + hex.substr(2), std::string("blobs/"), std::string("inline")}) {
+    EXPECT_EQ(store_->stat(Location{value}).error().code, Code::kInvalid) << value;
+    EXPECT_EQ(store_->list(value, 1).error().code, Code::kInvalid) << value;
+  }
 }
 
 TEST_F(FilesystemStoreTest, StrangersInTheTreeAreNotListed) {
   const Location location = put(*store_, "abc").value();
-  const auto prefix = data_of(location).parent_path().parent_path();
-  std::filesystem::create_directory(prefix / "not-a-digest");
-  std::filesystem::create_directory(prefix / std::string(64, '0'));           // Of another prefix.
-  std::filesystem::create_directory(prefix / ("ba" + std::string(62, '0')));  // Without data.
+  const auto prefix = data_of(location).parent_path();
+  std::ofstream(prefix / "not-a-digest") << "x";
+  std::ofstream(prefix / std::string(64, '0')) << "x";  // Of another prefix.
+  const auto other = distribution_path("abc").parent_path().parent_path();
+  std::filesystem::create_directories(other / ("ba" + std::string(62, '0')));  // Without data.
   std::ofstream(root() / "uploads" / "stranger") << "x";
   EXPECT_THAT(store_->list("", 10).value(), ElementsAre(location));
   EXPECT_THAT(store_->stale_uploads(std::chrono::seconds(0)).value(), IsEmpty());
 }
 
-TEST_F(FilesystemStoreTest, NewBlobCostsThreeSyncs) {
+TEST_F(FilesystemStoreTest, NewBlobCostsTwoSyncs) {
   const auto writer = store_->begin(Algorithm::kSha256, 3).value();
   const Recorder recorder;
   ASSERT_TRUE(writer->append(bytes_of("abc")));
   ASSERT_TRUE(writer->commit(Digest::of("abc")));
-  EXPECT_THAT(recorder.only(kChanges),
-              ElementsAre("mkdir", "fdatasync", "rename", "fsync", "fsync"));
+  EXPECT_THAT(recorder.only(kChanges), ElementsAre("fdatasync", "rename", "fsync"));
 }
 
 TEST_F(FilesystemStoreTest, KnownBlobIsNotWrittenAgainButItsNameIsSynced) {
@@ -117,7 +162,7 @@ TEST_F(FilesystemStoreTest, KnownBlobIsNotWrittenAgainButItsNameIsSynced) {
   ASSERT_TRUE(writer->append(bytes_of("abc")));
   const Recorder recorder;
   ASSERT_TRUE(writer->commit(Digest::of("abc")));
-  EXPECT_THAT(recorder.only(kChanges), ElementsAre("mkdir", "unlink", "fsync", "fsync"));
+  EXPECT_THAT(recorder.only(kChanges), ElementsAre("unlink", "fsync"));
 }
 
 TEST_F(FilesystemStoreTest, CheckpointSyncsNothing) {
@@ -143,12 +188,12 @@ TEST_F(FilesystemStoreTest, RemovalSyncsEachDirectoryOnce) {
   }
   std::set<std::string> prefixes;
   for (const Location& location : locations) {
-    prefixes.insert(location.value.substr(0, 9));
+    prefixes.insert(data_of(location).parent_path());
   }
   const Recorder recorder;
   ASSERT_TRUE(store_->remove(locations));
   EXPECT_THAT(recorder.only({"unlink"}), SizeIs(3));
-  EXPECT_THAT(recorder.only({"rmdir"}), SizeIs(3));
+  EXPECT_THAT(recorder.only({"rmdir"}), IsEmpty());
   EXPECT_THAT(recorder.only({"fsync"}), SizeIs(prefixes.size()));
 }
 
@@ -194,8 +239,8 @@ TEST_F(FilesystemStoreTest, FewFilesStayOpen) {
 }
 
 TEST_F(FilesystemStoreTest, RemovedPrefixDirectoryIsMadeAgain) {
-  const Location location{Digest::of("abc").to_string()};
-  std::filesystem::remove(data_of(location).parent_path().parent_path());
+  const Location location = put(*store_, "abc").value();
+  std::filesystem::remove_all(data_of(location).parent_path());
   ASSERT_TRUE(put(*store_, "abc"));
   EXPECT_EQ(get(*store_, location).value(), "abc");
 }

@@ -148,10 +148,21 @@ Result<void> FilesystemWriter::verify(const model::Digest& expected) const {
   return {};
 }
 
+/// Where the digest goes: where distribution's layout has it already, else into a file of its own.
+Result<Place> FilesystemWriter::place_of(const model::Digest& digest) const {
+  if (layout_.taken_over()) {
+    Place present{Shape::kDistribution, digest};
+    if (TRY(sys::exists(layout_.data(present)))) {
+      return present;
+    }
+  }
+  return Place{Shape::kFile, digest};
+}
+
 /// Whether a blob of this digest and size is there. One of another size is not ours: something
 /// outside damaged it, and publishing replaces it.
-Result<bool> FilesystemWriter::is_published(const model::Digest& digest) const {
-  const Result<std::uint64_t> size = sys::file_size(layout_.data(digest));
+Result<bool> FilesystemWriter::is_published(const Place& place) const {
+  const Result<std::uint64_t> size = sys::file_size(layout_.data(place));
   if (!size) {
     return size.error().code == Code::kNotFound ? Result<bool>(false) : size.error();
   }
@@ -172,10 +183,15 @@ Result<void> FilesystemWriter::sync_staged() {
   return synced;
 }
 
-Result<void> FilesystemWriter::name(const model::Digest& digest) {
+Result<void> FilesystemWriter::name(const Place& place) {
   TRY(sync_staged());
-  const std::string data = layout_.data(digest);
-  TRY(sys::rename(file_->path(), data));
+  const std::string data = layout_.data(place);
+  Result<void> renamed = sys::rename(file_->path(), data);
+  if (!renamed && renamed.error().code == Code::kNotFound) {
+    TRY(sys::make_directories(layout_.directory(place)));  // Somebody removed what was prepared.
+    renamed = sys::rename(file_->path(), data);
+  }
+  TRY(renamed);
   open_files_.forget(data);  // Of damaged content under this name, if there was any.
   return {};
 }
@@ -183,38 +199,25 @@ Result<void> FilesystemWriter::name(const model::Digest& digest) {
 /// Each step makes the next one safe: the bytes are durable before they get a name, and the name is
 /// durable before anybody hears of it. A crash between two steps leaves the staged file or the
 /// whole blob, never a part of one under its digest.
-Result<void> FilesystemWriter::publish(const model::Digest& digest) {
-  const std::string directory = layout_.directory(digest);
-  // A new <hex>/ tells without a look that the blob is new.
-  Result<bool> made = sys::make_directory(directory);
-  if (!made && made.error().code == Code::kNotFound) {
-    TRY(sys::make_directories(directory));  // Somebody removed the prepared <2 hex>/.
-    made = true;
-  }
-  const bool is_new = TRY(std::move(made));
-  if (!is_new && TRY(is_published(digest))) {
+Result<void> FilesystemWriter::publish(const Place& place) {
+  if (TRY(is_published(place))) {
     // Published before, also if by this writer in an attempt that failed below. Its bytes were
     // synced before they got the name; whether the name was, nobody knows.
     TRY(sys::remove(file_->path()));
   } else {
-    const Result<void> named = name(digest);
-    if (!named) {
-      // Best effort: an empty <hex>/ is no blob and serves the next attempt.
-      static_cast<void>(sys::remove_directory(directory));
-      return named;
-    }
+    TRY(name(place));
   }
-  TRY(sys::sync_directory(directory));
-  return sys::sync_directory(layout_.prefix(digest));
+  return sys::sync_directory(layout_.directory(place));
 }
 
 Result<Location> FilesystemWriter::commit(const model::Digest& expected) {
   TRY(require_open());
   TRY(ensure_file());
   TRY(verify(expected));
-  TRY(publish(expected));
+  const Place place = TRY(place_of(expected));
+  TRY(publish(place));
   state_ = State::kCommitted;
-  return Location{expected.to_string()};
+  return place.location();
 }
 
 Result<void> FilesystemWriter::discard() {

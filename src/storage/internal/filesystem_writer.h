@@ -46,10 +46,11 @@ class FilesystemWriter final : public BlobWriter {
   Result<void> reserve(std::uint64_t end);
   void start_writeback();
   Result<void> verify(const model::Digest& expected) const;
-  Result<bool> is_published(const model::Digest& digest) const;
+  Result<Place> place_of(const model::Digest& digest) const;
+  Result<bool> is_published(const Place& place) const;
   Result<void> sync_staged();
-  Result<void> name(const model::Digest& digest);
-  Result<void> publish(const model::Digest& digest);
+  Result<void> name(const Place& place);
+  Result<void> publish(const Place& place);
 
   const Layout& layout_;
   OpenFiles& open_files_;

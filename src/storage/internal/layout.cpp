@@ -23,27 +23,62 @@ std::string join(std::initializer_list<std::string_view> parts) {
   return whole;
 }
 
-constexpr std::string_view kBlobs = "/docker/registry/v2/blobs/";
+constexpr std::string_view kFileBlobs = "/blobs/";
+constexpr std::size_t kPrefixSize = 2;
+
+std::string_view tree(Shape shape) {
+  return shape == Shape::kFile ? kFileBlobs : kDistributionBlobs;
+}
+
+Error foreign(const Location& location) {
+  return Error{Code::kInvalid, Subject::kBlob, "not a location of this store",
+               location.value.substr(0, 160)};
+}
 
 }  // namespace
 
-std::string Layout::blobs(model::Algorithm algorithm) const {
-  return join({root_, kBlobs, crypto::to_string(algorithm)});
+Location Place::location() const {
+  if (shape == Shape::kDistribution) {
+    return Location{digest.to_string()};
+  }
+  return Location{join({kFileBlobs.substr(1), crypto::to_string(digest.algorithm()), "/",
+                        digest.hex().substr(0, kPrefixSize), "/", digest.hex()})};
 }
 
-std::string Layout::prefix(const model::Digest& digest) const {
-  return join(
-      {root_, kBlobs, crypto::to_string(digest.algorithm()), "/", digest.hex().substr(0, 2)});
+Result<Place> Place::parse(const Location& location) {
+  std::string_view rest = location.value;
+  if (!rest.starts_with(kFileBlobs.substr(1))) {
+    return Place{Shape::kDistribution, TRY(digest_of(location))};
+  }
+  rest.remove_prefix(kFileBlobs.size() - 1);
+  const std::string_view algorithm = rest.substr(0, rest.find('/'));
+  const std::string_view hex = rest.substr(rest.rfind('/') + 1);
+  Result<model::Digest> digest = model::Digest::parse(join({algorithm, ":", hex}));
+  if (!digest) {
+    return foreign(location);
+  }
+  Place place{Shape::kFile, std::move(*digest)};
+  // One blob has one location: whatever else stands between is not ours.
+  return place.location() == location ? Result<Place>(std::move(place)) : foreign(location);
 }
 
-std::string Layout::directory(const model::Digest& digest) const {
-  return join({root_, kBlobs, crypto::to_string(digest.algorithm()), "/", digest.hex().substr(0, 2),
-               "/", digest.hex()});
+std::string Layout::blobs(Shape shape, model::Algorithm algorithm) const {
+  return join({root_, tree(shape), crypto::to_string(algorithm)});
 }
 
-std::string Layout::data(const model::Digest& digest) const {
-  return join({root_, kBlobs, crypto::to_string(digest.algorithm()), "/", digest.hex().substr(0, 2),
-               "/", digest.hex(), "/data"});
+std::string Layout::prefix(const Place& place) const {
+  return join({root_, tree(place.shape), crypto::to_string(place.digest.algorithm()), "/",
+               place.digest.hex().substr(0, kPrefixSize)});
+}
+
+std::string Layout::directory(const Place& place) const {
+  std::string prefix_path = prefix(place);
+  return place.shape == Shape::kFile ? prefix_path : join({prefix_path, "/", place.digest.hex()});
+}
+
+std::string Layout::data(const Place& place) const {
+  const std::string_view last = place.shape == Shape::kFile ? "" : "/data";
+  return join({prefix(place), "/", place.digest.hex(), last});
 }
 
 std::string Layout::upload(std::string_view uuid) const {
@@ -54,8 +89,7 @@ std::string Layout::upload(std::string_view uuid) const {
 Result<model::Digest> digest_of(const Location& location) {
   Result<model::Digest> digest = model::Digest::parse(location.value);
   if (!digest) {
-    return Error{Code::kInvalid, Subject::kBlob, "not a location of this store",
-                 location.value.substr(0, 160)};
+    return foreign(location);
   }
   return digest;
 }
