@@ -117,13 +117,17 @@ class History {
     EXPECT_EQ(count("SELECT COUNT(*) FROM review"), 0);
     EXPECT_EQ(count("SELECT COUNT(*) FROM artifact_trash"), 0);
     EXPECT_EQ(count("SELECT COUNT(*) FROM deleting"), 0);
-    EXPECT_EQ(bench_.store->list("", 1000)->size(),
-              static_cast<std::size_t>(count("SELECT COUNT(*) FROM blob")));
+    EXPECT_EQ(
+        bench_.store->list("", 1000)->size(),
+        static_cast<std::size_t>(count("SELECT COUNT(*) FROM blob WHERE location <> 'inline'")));
+    EXPECT_EQ(count("SELECT COUNT(*) FROM blob_content"),
+              count("SELECT COUNT(*) FROM blob WHERE location = 'inline'"));
     check();
   }
 
  private:
-  static inline const std::vector<std::string> kContents{"{}", "aa", "bbb", "cccc"};
+  static inline const std::vector<std::string> kContents{
+      "{}", "aa", std::string(20'000, 'b'), std::string(20'000, 'c')};  // Rows and files.
   static inline const std::vector<std::string> kTags{"t1", "t2"};
   static inline const std::vector<std::string> kNames{"p/one", "p/two", "q/one"};
 
@@ -172,12 +176,17 @@ class History {
   void check_bytes() {
     std::vector<std::string> locations;
     const auto read = bench_.database->read([&](db::ReadSession& session) {
-      return session.each("SELECT location FROM blob", {}, [&](const db::Row& row) {
-        locations.emplace_back(row.text(0));
-        return true;
-      });
+      return session.each("SELECT location FROM blob WHERE location <> 'inline'", {},
+                          [&](const db::Row& row) {
+                            locations.emplace_back(row.text(0));
+                            return true;
+                          });
     });
     ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(
+        bench_.number("SELECT COUNT(*) FROM blob b WHERE b.location = 'inline' AND NOT EXISTS "
+                      "(SELECT 1 FROM blob_content c WHERE c.blob_id = b.id)"),
+        0);
     for (const std::string& location : locations) {
       EXPECT_TRUE(bench_.store->stat({location}).has_value()) << location;
     }

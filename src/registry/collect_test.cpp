@@ -20,6 +20,9 @@ using testing::RegistryBench;
 using testing::repository;
 using testing::tag;
 
+/// Large enough to be a file.
+const std::string kFile(20'000, 'f');
+
 class Collect : public ::testing::Test {
  protected:
   Collect() : project_(bench_.add_project("p")) {}
@@ -77,9 +80,12 @@ class Collect : public ::testing::Test {
         })
         .has_value();
   }
-  std::int64_t files() {
+  /// Contents that take room, as files and as rows.
+  std::int64_t stored_contents() {
     const auto page = bench_.store->list("", 1000);
-    return page ? static_cast<std::int64_t>(page->size()) : -1;
+    return page ? static_cast<std::int64_t>(page->size()) +
+                      bench_.number("SELECT COUNT(*) FROM blob_content")
+                : -1;
   }
 
   RegistryBench bench_;
@@ -100,7 +106,7 @@ TEST_F(Collect, ABlobWithoutManifestGoesAfterLeaseAndGrace) {
   EXPECT_TRUE(run().empty());
   bench_.clock.advance(std::chrono::seconds{1});
   EXPECT_EQ(run(), std::set<std::string>{model::Digest::of("layer").to_string()});
-  EXPECT_EQ(files(), 0);
+  EXPECT_EQ(stored_contents(), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM blob"), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM deleting"), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM project_blob"), 0);
@@ -108,12 +114,12 @@ TEST_F(Collect, ABlobWithoutManifestGoesAfterLeaseAndGrace) {
 
 TEST_F(Collect, WhatIsReferredToStays) {
   bench_.put_image("p/a", "v1", "seed");
-  const std::int64_t stored = files();
+  const std::int64_t stored = stored_contents();
   pass_lease();
   run();
   pass_grace();
   EXPECT_TRUE(run(true).empty());
-  EXPECT_EQ(files(), stored);
+  EXPECT_EQ(stored_contents(), stored);
 }
 
 TEST_F(Collect, ADeletedImageGoesWithItsContentAfterTheGrace) {
@@ -122,12 +128,12 @@ TEST_F(Collect, ADeletedImageGoesWithItsContentAfterTheGrace) {
   run();
   remove_manifest("p/a", digest);
   run();
-  EXPECT_GT(files(), 0);
+  EXPECT_GT(stored_contents(), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM manifest"), 1) << "can be restored";
   pass_grace();
   const auto removed = run();
   EXPECT_TRUE(removed.contains(digest.to_string()));
-  EXPECT_EQ(files(), 0);
+  EXPECT_EQ(stored_contents(), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM manifest"), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM artifact_trash"), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM repository"), 0) << "nothing is in it any more";
@@ -139,14 +145,14 @@ TEST_F(Collect, ADeletedImageGoesWithItsContentAfterTheGrace) {
 TEST_F(Collect, ContentSharedWithAnotherRepositoryStays) {
   const model::Digest digest = bench_.put_image("p/a", "v1", "seed");
   bench_.put_image("p/b", "v1", "seed");
-  const std::int64_t stored = files();
+  const std::int64_t stored = stored_contents();
   pass_lease();
   run();
   remove_manifest("p/a", digest);
   run();
   pass_grace();
   EXPECT_TRUE(run().empty());
-  EXPECT_EQ(files(), stored);
+  EXPECT_EQ(stored_contents(), stored);
   EXPECT_FALSE(head_blob("p/a", "layer seed"));
 }
 
@@ -227,7 +233,7 @@ TEST_F(Collect, AnUntaggedIndexTakesItsChildrenWithIt) {
   pass_lease();
   EXPECT_TRUE(run().empty());
   EXPECT_EQ(run(true).size(), 5U) << "two artifacts, two manifests, one blob";
-  EXPECT_EQ(files(), 0);
+  EXPECT_EQ(stored_contents(), 0);
 }
 
 TEST_F(Collect, AReferrerLivesAsLongAsItsSubject) {
@@ -260,11 +266,23 @@ TEST_F(Collect, ContentOfADeletedRepositoryStaysForTheGrace) {
                                 RegistryBench::remove(principal), repository("p/a"))
                   .has_value());
   run();
-  EXPECT_GT(files(), 0);
+  EXPECT_GT(stored_contents(), 0);
   pass_grace();
   run();
-  EXPECT_EQ(files(), 0);
+  EXPECT_EQ(stored_contents(), 0);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM manifest"), 0);
+}
+
+TEST_F(Collect, AFileGoesAfterItsRow) {
+  bench_.put_blob("p/a", kFile);
+  EXPECT_EQ(bench_.store->list("", 10)->size(), 1U);
+  pass_lease();
+  run();
+  pass_grace();
+  EXPECT_EQ(run(), std::set<std::string>{model::Digest::of(kFile).to_string()});
+  EXPECT_EQ(stored_contents(), 0);
+  EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM blob"), 0);
+  EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM deleting"), 0);
 }
 
 TEST_F(Collect, WithoutPurgingItCondemnsAndAsksAgain) {
@@ -276,24 +294,24 @@ TEST_F(Collect, WithoutPurgingItCondemnsAndAsksAgain) {
       review_due(bench_.database.get(), bench_.options, {.count = 100, .purge = false});
   ASSERT_TRUE(page.has_value());
   EXPECT_TRUE(page->removed.empty());
-  EXPECT_TRUE(head_blob("p/a", "layer") || files() == 1);
+  EXPECT_TRUE(head_blob("p/a", "layer") || stored_contents() == 1);
   bench_.clock.advance(std::chrono::minutes{1});
   EXPECT_EQ(run().size(), 1U);
 }
 
 TEST_F(Collect, WhatWasUploadedAgainIsNotRemovedFromTheStore) {
   bench_.options.grace = std::chrono::seconds{0};
-  bench_.put_blob("p/a", "layer");
+  bench_.put_blob("p/a", kFile);
   pass_lease();
   std::set<std::string> removed;
   drain(removed);  // The row is gone, the file is queued.
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM deleting"), 1);
-  bench_.put_blob("p/a", "layer");
+  bench_.put_blob("p/a", kFile);
   EXPECT_TRUE(
       remove_from_store(bench_.database.get(), *bench_.store, bench_.locks, {10, 1}).has_value());
-  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(stored_contents(), 1);
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM deleting"), 0);
-  EXPECT_TRUE(head_blob("p/a", "layer"));
+  EXPECT_TRUE(head_blob("p/a", kFile));
 }
 
 TEST_F(Collect, ARepositoryThatCameToNothingGoes) {

@@ -73,7 +73,8 @@ class FailingCalls {
 struct Attempt {
   explicit Attempt(std::size_t n) : number(fmt::format("{:06}", n)) {}
   [[nodiscard]] std::string config() const { return "{\"n\":\"" + number + "\"}"; }
-  [[nodiscard]] std::string layer() const { return "layer " + number; }
+  /// Large enough to be a file; the config is a row.
+  [[nodiscard]] std::string layer() const { return number + std::string(20'000, 'l'); }
   [[nodiscard]] std::string image() const {
     return image_json(config_part(config()), {layer_part(layer())});
   }

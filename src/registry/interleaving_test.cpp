@@ -283,11 +283,11 @@ class World {
 
  private:
   /// All that a schedule may change, in an order in which rows may go.
-  static constexpr std::array<std::string_view, 18> kTables{
-      "artifact_blob", "artifact_child",  "tag",       "tag_history", "artifact_trash",
-      "untagged",      "review",          "deleting",  "upload",      "project_blob",
-      "quota_delta",   "repository_blob", "artifact",  "manifest",    "blob",
-      "list_bucket",   "event_outbox",    "repository"};
+  static constexpr std::array<std::string_view, 19> kTables{
+      "artifact_blob", "artifact_child",  "tag",          "tag_history", "artifact_trash",
+      "untagged",      "review",          "deleting",     "upload",      "project_blob",
+      "quota_delta",   "repository_blob", "artifact",     "manifest",    "blob_content",
+      "blob",          "list_bucket",     "event_outbox", "repository"};
 
   /// With the options and the store of now.
   void renew_uploads() {

@@ -343,7 +343,7 @@ TEST_F(ListingTest, HotListsAreBoundByTheirKeys) {
       "SELECT 1 FROM repository_blob rb WHERE rb.project_id = ? AND rb.blob_id = ? AND "
       "(rb.leased_until > ? OR EXISTS (SELECT 1 FROM artifact_blob ab WHERE ab.repository_id "
       "= rb.repository_id AND ab.blob_id = rb.blob_id)) LIMIT 1");
-  EXPECT_NE(quota_plan.find("repository_blob_in_project (project_id=? AND blob_id=?)"),
+  EXPECT_NE(quota_plan.find("repository_blob_holders (blob_id=? AND project_id=?)"),
             std::string::npos)
       << quota_plan;
   EXPECT_EQ(quota_plan.find("SCAN"), std::string::npos) << quota_plan;

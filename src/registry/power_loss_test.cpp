@@ -29,7 +29,7 @@ using testing::manifest_part;
 using testing::subject_json;
 
 const std::string kConfig = R"({"os":"linux"})";
-const std::string kLayer = "a layer";
+const std::string kLayer = "a layer";  // Small: a row.
 const std::string kLarge(300'000, 'l');
 const std::string kFirst = image_json(config_part(kConfig), {layer_part(kLayer)});
 const std::string kSecond = image_json(config_part(kConfig), {layer_part(kLarge)});

@@ -45,9 +45,13 @@ struct FoundBlob {
   BlobId blob;
   std::int64_t size = 0;
   storage::Location location;
+  /// Of a blob that is a row (registry/blob_content.h), which the store knows nothing of. Absent
+  /// for HEAD and above Probe::bytes_max.
+  std::optional<std::string> bytes;
 };
 
-/// One joined query as above. Errors: as permit(); kNotFound + kBlob.
+/// One joined query as above, with the bytes of a small blob. Errors: as permit(); kNotFound +
+/// kBlob.
 Result<FoundBlob> find_blob(db::ReadSession& session, const Caller& caller,
                             const model::RepositoryName& repository, const model::Digest& digest,
                             const Probe& probe);

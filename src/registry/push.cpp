@@ -46,7 +46,7 @@ std::vector<model::Tag> tags_of(const ManifestPush& push) {
 /// read costs only the attributes shown by the API, so no error of the store fails the push.
 std::string read_config(storage::BlobStore& store, const internal::References& references) {
   if (!references.config || references.config_size > kConfigMax) {
-    return {};
+    return references.config_bytes;
   }
   const auto reader = store.open(*references.config);
   if (!reader) {

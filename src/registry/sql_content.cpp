@@ -1,5 +1,7 @@
 #include <string_view>
 
+#include "base/text.h"
+#include "registry/blob_content.h"
 #include "registry/internal/content.h"
 #include "registry/internal/quota.h"
 
@@ -40,6 +42,20 @@ Result<void> queue_content(db::WriteSession& session, std::string_view digest,
   return {};
 }
 
+Result<Held> insert_blob(db::WriteSession& session, const model::Digest& digest,
+                         const Content& content) {
+  const Time now = session.now();
+  const BlobId blob{
+      TRY(session.insert("INSERT INTO blob (digest, size, location, verified_at, creation_time) "
+                         "VALUES (?, ?, ?, ?, ?)",
+                         {digest.to_string(), content.size, content.location.value, now, now}))};
+  if (content.location.value == kInlineLocation) {
+    TRY(session.execute("INSERT INTO blob_content (blob_id, bytes) VALUES (?, ?)",
+                        {blob, bytes_of(content.bytes)}));
+  }
+  return Held{blob, static_cast<std::int64_t>(content.size)};
+}
+
 }  // namespace
 
 std::optional<Held> held_from(const db::Row& row, int first_column) {
@@ -56,8 +72,8 @@ Result<std::optional<Held>> find_held(db::ReadSession& session, const model::Dig
   return found;
 }
 
-Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest, std::int64_t size,
-                         const storage::Location& location) {
+Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
+                         const Content& content) {
   std::string present_at;
   const auto present = TRY(session.first("SELECT id, size, location FROM blob WHERE digest = ?",
                                          {digest.to_string()}, [&](const db::Row& row) {
@@ -65,17 +81,18 @@ Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
                                            return *held_from(row, 0);
                                          }));
   if (!present) {
-    const Time now = session.now();
-    const std::int64_t id =
-        TRY(session.insert("INSERT INTO blob (digest, size, location, verified_at, creation_time) "
-                           "VALUES (?, ?, ?, ?, ?)",
-                           {digest.to_string(), size, location.value, now, now}));
-    return Held{BlobId{id}, size};
+    return insert_blob(session, digest, content);
   }
-  if (present_at != location.value) {
-    // Two equal uploads, each with a key of its own: the row names the first, ours is garbage.
-    TRY(queue_content(session, digest.to_string(), location.value));
+  if (present_at == content.location.value || content.location.value == kInlineLocation) {
+    return *present;
   }
+  if (present_at == kInlineLocation) {
+    TRY(queue_content(session, digest.to_string(), content.location.value));
+    return *present;
+  }
+  TRY(session.execute("UPDATE blob SET location = ?, verified_at = ? WHERE id = ?",
+                      {content.location.value, session.now(), present->blob}));
+  TRY(queue_content(session, digest.to_string(), present_at));
   return *present;
 }
 
@@ -86,11 +103,21 @@ Result<std::optional<Dropped>> drop_blob(db::WriteSession& session, BlobId blob)
                                      location = row.text(2);
                                      return Dropped{std::string(row.text(0)), row.integer(1)};
                                    }));
-  if (dropped) {
-    TRY(session.execute("DELETE FROM blob WHERE id = ?", {blob}));
+  if (!dropped) {
+    return dropped;
+  }
+  if (location == kInlineLocation) {
+    TRY(session.execute("DELETE FROM blob_content WHERE blob_id = ?", {blob}));
+  } else {
     TRY(queue_content(session, dropped->digest, location));
   }
+  TRY(session.execute("DELETE FROM blob WHERE id = ?", {blob}));
   return dropped;
+}
+
+Result<std::optional<std::string>> read_content(db::ReadSession& session, BlobId blob) {
+  return session.first("SELECT bytes FROM blob_content WHERE blob_id = ?", {blob},
+                       [](const db::Row& row) { return std::string(row.text(0)); });
 }
 
 Result<void> lease_blob(db::WriteSession& session, const Options& options, const Holder& holder,

@@ -52,7 +52,7 @@ Result<std::vector<ProjectId>> candidates(db::ReadSession& session, UserId user,
 Result<std::optional<Held>> find_source(db::ReadSession& session, const Caller& caller,
                                         const model::RepositoryName& from,
                                         const model::Digest& digest) {
-  auto found = find_blob(session, puller(caller), from, digest, Probe{});
+  auto found = find_blob(session, puller(caller), from, digest, Probe{.bytes_max = -1});
   if (found) {
     return std::optional(Held{found->blob, found->size});
   }

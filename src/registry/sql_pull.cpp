@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "registry/blob_content.h"
 #include "registry/internal/place.h"
 #include "registry/pull.h"
 
@@ -27,11 +28,15 @@ const std::string& manifest_query(bool by_tag) {
 }
 
 const std::string& blob_query() {
-  static const std::string kSql =
-      access_query("b.id, b.size, b.location, rb.blob_id, rb.condemned_at",
-                   fmt::format("{} LEFT JOIN blob b ON b.digest = ? LEFT JOIN repository_blob rb "
-                               "ON rb.repository_id = r.id AND rb.blob_id = b.id",
-                               kJoinRepository));
+  // A blob that is a file pays nothing for those that are rows.
+  static const std::string kSql = access_query(
+      fmt::format("b.id, b.size, b.location, rb.blob_id, rb.condemned_at, CASE WHEN b.location = "
+                  "'{}' AND b.size <= ? THEN (SELECT c.bytes FROM blob_content c WHERE c.blob_id = "
+                  "rb.blob_id) END",
+                  kInlineLocation),
+      fmt::format("{} LEFT JOIN blob b ON b.digest = ? LEFT JOIN repository_blob rb "
+                  "ON rb.repository_id = r.id AND rb.blob_id = b.id",
+                  kJoinRepository));
   return kSql;
 }
 
@@ -95,19 +100,23 @@ Result<FoundBlob> find_blob(db::ReadSession& session, const Caller& caller,
                             const Probe& probe) {
   FoundBlob found;
   bool present = false;
-  const auto access = TRY(session.first(
-      blob_query(),
-      {caller.principal.user, repository.path(), digest.to_string(), repository.project()},
-      [&](const db::Row& row) {
-        constexpr int kAt = kFirstColumn;
-        present = !row.is_null(kAt + 3) && !fading(row, kAt + 4, probe, session);
-        if (present) {
-          found.blob = row.id<BlobId>(kAt);
-          found.size = row.integer(kAt + 1);
-          found.location.value = row.text(kAt + 2);
-        }
-        return auth::ProjectAccess::from_row(row);
-      }));
+  const auto access =
+      TRY(session.first(blob_query(),
+                        {probe.head ? -1 : probe.bytes_max, caller.principal.user,
+                         repository.path(), digest.to_string(), repository.project()},
+                        [&](const db::Row& row) {
+                          constexpr int kAt = kFirstColumn;
+                          present = !row.is_null(kAt + 3) && !fading(row, kAt + 4, probe, session);
+                          if (present) {
+                            found.blob = row.id<BlobId>(kAt);
+                            found.size = row.integer(kAt + 1);
+                            found.location.value = row.text(kAt + 2);
+                            if (!row.is_null(kAt + 5)) {
+                              found.bytes.emplace(row.text(kAt + 5));
+                            }
+                          }
+                          return auth::ProjectAccess::from_row(row);
+                        }));
   TRY(permit(caller, access, repository));
   if (!present) {
     return Error{Code::kNotFound, Subject::kBlob, "blob unknown to registry", digest.to_string()};

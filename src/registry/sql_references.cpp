@@ -1,5 +1,6 @@
 #include <set>
 
+#include "registry/blob_content.h"
 #include "registry/internal/artifact_kind.h"
 #include "registry/internal/push_rows.h"
 
@@ -58,7 +59,9 @@ class Resolver {
 
   Result<void> add_config(const model::Descriptor& descriptor) {
     const auto held = TRY(lookup(descriptor.digest));
-    if (held) {
+    if (held && held->location.value == kInlineLocation) {
+      found.config_bytes = TRY(read_content(session_, held->held.blob)).value_or(std::string());
+    } else if (held) {
       found.config = held->location;
       found.config_size = held->held.size;
     }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "registry/internal/place.h"
 #include "registry/internal/upload_id.h"
 #include "registry/internal/upload_rows.h"
@@ -11,13 +12,13 @@ namespace roadstead::registry::internal {
 namespace {
 
 constexpr std::string_view kNewPrefix = "new:";
-constexpr int kRowColumns = 8;
+constexpr int kRowColumns = 9;
 constexpr std::string_view kColumns =
     "up.id, up.project_id, up.repository_id, up.generation, up.byte_offset, up.storage_token, "
-    "up.boot_id, up.expires_at";
+    "up.boot_id, up.expires_at, up.content";
 
 UploadRow upload_from(const db::Row& row, int at) {
-  static_assert(kRowColumns == 8);
+  static_assert(kRowColumns == 9);
   return UploadRow{std::string(row.text(at)),
                    row.id<ProjectId>(at + 1),
                    row.id<RepositoryId>(at + 2),
@@ -26,7 +27,12 @@ UploadRow upload_from(const db::Row& row, int at) {
                    std::string(row.text(at + 5)),
                    std::string(row.text(at + 6)),
                    row.time(at + 7),
+                   std::string(row.text(at + 8)),
                    true};
+}
+
+db::Param content_param(const UploadRow& row) {
+  return row.content.empty() ? db::Param(nullptr) : db::Param(bytes_of(row.content));
 }
 
 /// Staged bytes were written, not synced: they are void after another boot.
@@ -185,9 +191,10 @@ Result<UploadRow> claim_upload(db::WriteSession& session, const Options& options
 
 Result<void> save_upload(db::WriteSession& session, const Options& options, const UploadRow& row) {
   const std::int64_t changed = TRY(session.execute(
-      "UPDATE upload SET generation = ?, byte_offset = ?, storage_token = ?, boot_id = ?, "
-      "expires_at = ? WHERE id = ? AND generation = ?",
-      {row.generation + 1, row.offset, row.token, options.boot_id,
+      "UPDATE upload SET generation = ?, byte_offset = ?, storage_token = ?, content = ?, boot_id "
+      "= "
+      "?, expires_at = ? WHERE id = ? AND generation = ?",
+      {row.generation + 1, row.offset, row.token, content_param(row), options.boot_id,
        session.now() + options.upload_lifetime, row.id, row.generation}));
   if (changed == 0) {
     return upload_taken_over();
@@ -238,9 +245,10 @@ Result<std::vector<ExpiredUpload>> insert_upload(db::WriteSession& session, cons
   const Time now = session.now();
   const auto inserted = session.execute(
       "INSERT INTO upload (id, project_id, repository_id, identity, generation, byte_offset, "
-      "storage_token, boot_id, creation_time, expires_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+      "storage_token, content, boot_id, creation_time, expires_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, "
+      "?, ?, ?)",
       {upload.id, upload.project, upload.repository, identity, upload.offset, upload.token,
-       options.boot_id, now, now + options.upload_lifetime});
+       content_param(upload), options.boot_id, now, now + options.upload_lifetime});
   if (!inserted) {
     return inserted.error().code == Code::kConflict ? upload_taken_over() : inserted.error();
   }

@@ -38,7 +38,7 @@ class Session final : public UploadSession {
   Result<void> store_first(UploadRow& row);
   Result<void> forget_row();
   Result<void> record(db::WriteSession& session, const model::Digest& digest,
-                      const storage::Location& location);
+                      const Content& content);
   void forget_published(const model::Digest& digest, const storage::Location& location);
 
   Uploads::State& state_;
@@ -65,21 +65,17 @@ Result<void> Session::open_writer(const Chunk& chunk) {
     target_.row = TRY(state_.database.read(reload));
   }
   TRY(check_order(chunk, target_.row));
-  if (const auto algorithm = algorithm_of_new(target_.row.token)) {
-    active_->writer = TRY(state_.store.begin(*algorithm, chunk.length.value_or(0)));
-    return {};
-  }
-  auto resumed = state_.store.resume(target_.row.token);
-  if (!resumed) {
-    if (resumed.error().code != Code::kNotFound) {
-      return resumed.error();
+  auto opened = UploadWriter::open(state_.store, target_.row, chunk.length.value_or(0));
+  if (!opened) {
+    if (opened.error().code != Code::kNotFound) {
+      return opened.error();
     }
     // The staged bytes are gone: nothing can be added to this upload any more.
     TRY(forget_row());
     state_.end(id());
     return upload_unknown(id());
   }
-  active_->writer = std::move(*resumed);
+  active_->writer = std::move(*opened);
   offset_ = active_->writer->offset();
   return {};
 }
@@ -128,8 +124,7 @@ Result<UploadStatus> Session::checkpoint() {
     return upload_taken_over();
   }
   UploadRow row = target_.row;
-  row.token = TRY(active_->writer->checkpoint());
-  row.offset = active_->writer->offset();
+  TRY(active_->writer->checkpoint(row));
   if (row.stored) {
     const auto save = [&](db::WriteSession& session) {
       return save_upload(session, state_.options, row);
@@ -159,7 +154,7 @@ Result<void> Session::store_first(UploadRow& row) {
   row.generation = 1;
   for (const ExpiredUpload& upload : evicted) {
     state_.end(upload.id);
-    static_cast<void>(state_.store.discard(upload.token));  // Otherwise reap() finds it.
+    static_cast<void>(state_.discard_staged(upload.token));  // Otherwise reap() finds it.
   }
   return {};
 }
@@ -170,8 +165,11 @@ Result<void> Session::commit(const model::Digest& expected) {
     return upload_taken_over();
   }
   // From before the content gets its name until the row names it, nobody removes or publishes this
-  // digest (storage/digest_locks.h).
-  const auto guard = state_.locks.lock(expected.to_string());
+  // digest (storage/digest_locks.h). Content that becomes a row has no name but that.
+  std::unique_lock<std::mutex> guard;
+  if (!active_->writer->in_memory()) {
+    guard = state_.locks.lock(expected.to_string());
+  }
   const auto published = active_->writer->commit(expected);
   if (!published) {
     // Whatever the client sent, it is not this; nothing that could still be added makes it so.
@@ -180,12 +178,13 @@ Result<void> Session::commit(const model::Digest& expected) {
     }
     return published.error();
   }
-  const storage::Location& location = *published;
-  active_->writer.reset();
   const Result<void> recorded = state_.database.write(
-      [&](db::WriteSession& session) { return record(session, expected, location); });
+      [&](db::WriteSession& session) { return record(session, expected, *published); });
+  active_->writer.reset();
   if (!recorded) {
-    forget_published(expected, location);
+    if (guard.owns_lock()) {
+      forget_published(expected, published->location);
+    }
     return recorded.error();
   }
   state_.end(id());
@@ -209,7 +208,7 @@ Result<void> Session::discard() {
 }
 
 Result<void> Session::record(db::WriteSession& session, const model::Digest& digest,
-                             const storage::Location& location) {
+                             const Content& content) {
   Holder holder{target_.row.project, target_.row.repository};
   if (target_.row.stored) {
     TRY(finish_upload(session, target_.row));
@@ -222,7 +221,7 @@ Result<void> Session::record(db::WriteSession& session, const model::Digest& dig
       TRY(remove_upload(session, target_.row.id));  // Another process may have given it one.
     }
   }
-  const Held held = TRY(ensure_blob(session, digest, static_cast<std::int64_t>(offset_), location));
+  const Held held = TRY(ensure_blob(session, digest, content));
   return lease_blob(session, state_.options, holder, held);
 }
 

@@ -58,6 +58,10 @@ void Uploads::State::end(const std::string& id) {
   changes.fetch_add(1, std::memory_order_release);
 }
 
+Result<void> Uploads::State::discard_staged(const std::string& token) {
+  return internal::algorithm_of_new(token) ? Result<void>() : store.discard(token);
+}
+
 bool Uploads::State::has_ended(const std::string& id) {
   return ended_.with([&](LruMap<char>& ended) { return ended.find(id) != nullptr; });
 }
@@ -183,7 +187,7 @@ Result<void> Uploads::cancel(const Caller& caller, const model::RepositoryName& 
   state_->end(seen.id);
   state_->active.stop(seen.id);
   if (!token.empty()) {
-    static_cast<void>(state_->store.discard(token));  // Otherwise reap() finds it.
+    static_cast<void>(state_->discard_staged(token));  // Otherwise reap() finds it.
   }
   return {};
 }
@@ -201,10 +205,7 @@ Result<std::size_t> Uploads::reap(std::size_t count) {
     if (gone) {
       state_->end(upload.id);
       ++removed;
-      // Rows made before the first byte hold no token of the store; earlier versions wrote such.
-      if (!internal::algorithm_of_new(upload.token)) {
-        TRY(state_->store.discard(upload.token));
-      }
+      TRY(state_->discard_staged(upload.token));
     }
   }
   // Staged bytes that no row names any more: a process died, or a discard failed.

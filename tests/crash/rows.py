@@ -115,17 +115,16 @@ class Rows:
 
     def check_files(self, world, deep):
         """Each blob has its bytes; each file belongs to a blob, or to a push whose answer a crash took."""
-        blobs = os.path.join(self.data, "storage/docker/registry/v2/blobs")
+        storage = os.path.join(self.data, "storage")
         rows = self.all("SELECT id, digest, size, location FROM blob ORDER BY id DESC LIMIT ?",
                         -1 if deep else NEWEST)
         named = set()
         for blob, digest, size, location in rows:
-            if ":" not in location:
+            if location == "inline":
                 self.check_inline(blob, digest, size, deep)
                 continue
-            named.add(location)
-            algorithm, _, name = location.partition(":")
-            path = os.path.join(blobs, algorithm, name[:2], name, "data")
+            named.add(digest)
+            path = os.path.join(storage, location)
             try:
                 length = os.stat(path).st_size
             except FileNotFoundError:
@@ -137,10 +136,10 @@ class Rows:
                     if digest_of(file.read()) != digest:
                         raise Broken(f"the file of {digest} has another digest")
         if deep:
-            allowed = named | world.orphans | {row[0] for row in self.all("SELECT location FROM deleting")}
-            for location in files_below(blobs):
-                if location not in allowed:
-                    raise Broken(f"{location} is a file that no row names")
+            allowed = named | world.orphans | {row[0] for row in self.all("SELECT digest FROM deleting")}
+            for digest in files_below(os.path.join(storage, "blobs")):
+                if digest not in allowed:
+                    raise Broken(f"{digest} is a file that no row names")
 
     def check_inline(self, blob, digest, size, deep):
         content = self.all("SELECT bytes FROM blob_content WHERE blob_id = ?", blob)
@@ -197,5 +196,4 @@ def files_below(blobs):
     for algorithm in os.listdir(blobs):
         for prefix in os.scandir(os.path.join(blobs, algorithm)):
             for entry in os.scandir(prefix.path):
-                if os.path.exists(os.path.join(entry.path, "data")):
-                    yield f"{algorithm}:{entry.name}"
+                yield f"{algorithm}:{entry.name}"

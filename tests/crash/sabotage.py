@@ -18,8 +18,7 @@ def needed_file(harness):
     for repository in harness.world.repositories:
         for digest in repository.referenced():
             hexadecimal = digest.partition(":")[2]
-            path = os.path.join(harness.server.data, "storage/docker/registry/v2/blobs/sha256", hexadecimal[:2],
-                                hexadecimal, "data")
+            path = os.path.join(harness.server.data, "storage/blobs/sha256", hexadecimal[:2], hexadecimal)
             if os.path.exists(path):
                 return path
     raise AssertionError("no content lies in a file")
@@ -42,9 +41,7 @@ def flip_bit(harness):
 
 
 def add_file(harness):
-    folder = os.path.join(harness.server.data, "storage/docker/registry/v2/blobs/sha256/00", "00" * 32)
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "data"), "wb") as file:
+    with open(os.path.join(harness.server.data, "storage/blobs/sha256/00", "00" * 32), "wb") as file:
         file.write(b"nobody's")
 
 

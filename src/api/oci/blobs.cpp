@@ -21,6 +21,11 @@ class ReaderSource final : public http::BodySource {
   std::unique_ptr<storage::BlobReader> reader_;
 };
 
+Error other_length(const registry::FoundBlob& found) {
+  return Error{Code::kInternal, Subject::kStorage, "content has another length than its row",
+               found.location.value};
+}
+
 class BlobRead final : public OciEndpoint {
  public:
   using OciEndpoint::OciEndpoint;
@@ -64,7 +69,7 @@ class BlobRead final : public OciEndpoint {
       return Error{Code::kNotFound, Subject::kBlob, "blob unknown to registry", {}};
     }
     const model::Digest digest = TRY(parsed);
-    const auto found = TRY(services_.database.read_once([&](db::ReadSession& session) {
+    auto found = TRY(services_.database.read_once([&](db::ReadSession& session) {
       return registry::find_blob(session, caller(principal), repository, digest,
                                  {head, services_.options.grace});
     }));
@@ -80,11 +85,18 @@ class BlobRead final : public OciEndpoint {
       response.set_length_only(static_cast<std::uint64_t>(found.size), kBlobType);
       return response;
     }
-    TRY(attach(response, found));
+    TRY(attach(response, std::move(found)));
     return response;
   }
 
-  Result<void> attach(http::Response& response, const registry::FoundBlob& found) const {
+  Result<void> attach(http::Response& response, registry::FoundBlob found) const {
+    if (found.bytes) {
+      if (found.bytes->size() != static_cast<std::uint64_t>(found.size)) {
+        return other_length(found);
+      }
+      response.set_body(std::move(*found.bytes), kBlobType);
+      return {};
+    }
     auto reader = services_.store.open(found.location);
     if (!reader) {
       // The row says that it is there: not the client's mistake.
@@ -93,8 +105,7 @@ class BlobRead final : public OciEndpoint {
     }
     const std::uint64_t size = (*reader)->size();
     if (size != static_cast<std::uint64_t>(found.size)) {
-      return Error{Code::kInternal, Subject::kStorage, "content has another length than its row",
-                   found.location.value};
+      return other_length(found);
     }
     if (auto file = (*reader)->file()) {
       response.set_body(http::FileRegion{std::move(file), 0, size}, kBlobType);

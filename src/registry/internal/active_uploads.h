@@ -10,7 +10,7 @@
 #include "base/guarded.h"
 #include "base/result.h"
 #include "base/strong_id.h"
-#include "storage/blob_store.h"
+#include "registry/internal/upload_writer.h"
 
 namespace roadstead::registry::internal {
 
@@ -29,8 +29,8 @@ struct ActiveUpload {
   /// Held while the writer works, also across its I/O: waiting for it is how a later request waits
   /// until this one has stopped writing.
   std::mutex mutex;
-  bool superseded = false;                      ///< Under `mutex`.
-  std::unique_ptr<storage::BlobWriter> writer;  ///< Under `mutex`.
+  bool superseded = false;               ///< Under `mutex`.
+  std::unique_ptr<UploadWriter> writer;  ///< Under `mutex`.
 };
 
 /// The requests that are writing, by upload. Thread-safe.

@@ -32,17 +32,28 @@ struct Held {
   std::int64_t size = 0;
 };
 
-/// The blob's row, made when there is none. `location` is where this upload lies; when the row
-/// names another place, ours is queued for removal.
-Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest, std::int64_t size,
-                         const storage::Location& location);
-/// Removes the row of a blob that no repository holds; its bytes are queued for removal from the
-/// store in the same transaction. Nothing when there is no such row.
+/// Content whose digest was verified: published by the store, or to become a row itself.
+struct Content {
+  std::uint64_t size = 0;
+  storage::Location location;
+  std::string_view bytes;  ///< Of kInlineLocation only.
+};
+
+/// The blob's row, made when there is none, with its content when that is a row too. Content that
+/// is a row already, or is a file and could be a row, stays what it is. When the row names another
+/// file than this one, it names this one from now on, as that was looked at last, and the other is
+/// queued for removal.
+Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
+                         const Content& content);
+/// Removes the row of a blob that no repository holds; in the same transaction its content goes
+/// too, or its bytes are queued for removal from the store. Nothing when there is no such row.
 struct Dropped {
   std::string digest;
   std::int64_t size = 0;
 };
 Result<std::optional<Dropped>> drop_blob(db::WriteSession& session, BlobId blob);
+/// The content of a blob that is a row.
+Result<std::optional<std::string>> read_content(db::ReadSession& session, BlobId blob);
 std::optional<Held> held_from(const db::Row& row, int first_column);
 /// By digest, whoever holds it.
 Result<std::optional<Held>> find_held(db::ReadSession& session, const model::Digest& digest);

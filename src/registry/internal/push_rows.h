@@ -30,9 +30,10 @@ struct Child {
 struct References {
   std::vector<Held> blobs;
   std::vector<Child> children;
-  std::vector<std::string> missing;  ///< Digests.
-  std::int64_t size = 0;             ///< Of all that was referred to, as the manifest says.
-  std::optional<storage::Location> config;
+  std::vector<std::string> missing;         ///< Digests.
+  std::int64_t size = 0;                    ///< Of all that was referred to, as the manifest says.
+  std::optional<storage::Location> config;  ///< Of a config that lies in the store.
+  std::string config_bytes;                 ///< Of one that is a row.
   std::int64_t config_size = 0;
 };
 /// `repository` absent: nothing is there yet.

@@ -27,11 +27,13 @@ struct UploadRow {
   std::string token;  ///< Of the blob store, or new_upload_token().
   std::string boot_id;
   Time expires_at{};
+  std::string content;  ///< The bytes, while the blob store has staged none of them.
   /// False: no byte of it was kept yet, so there is no row and `repository` is unknown.
   bool stored = true;
 };
 
-/// The token of an upload that has no byte yet: only its algorithm is known, nothing is staged.
+/// The token of an upload of which the blob store has staged nothing: it has no byte yet, or few
+/// enough to lie in its row.
 std::string new_upload_token(model::Algorithm algorithm);
 /// The algorithm of such a token; nothing when it is the blob store's.
 std::optional<model::Algorithm> algorithm_of_new(std::string_view token);

@@ -48,6 +48,8 @@ struct Uploads::State {
   /// what its id promises. Remembered by this process, as far as there is room: elsewhere and after
   /// a restart such an id is an upload without bytes again, which harms nobody.
   void end(const std::string& id);
+  /// Removes what the store has staged under the token of a row, if that names any of it.
+  Result<void> discard_staged(const std::string& token);
   [[nodiscard]] bool has_ended(const std::string& id);
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "registry/blob_content.h"
 #include "registry/push.h"
 #include "registry/testing/registry_bench.h"
 #include "storage/filesystem.h"
@@ -180,20 +181,23 @@ std::string DiskRegistry::rows(std::string_view title, std::string_view sql) {
 /// Each content that a repository may read, and whether it is whole.
 std::string DiskRegistry::contents() {
   struct Content {
-    std::string repository, digest, location;
+    std::string repository, digest, location, bytes;
   };
   const auto all = database->read([&](db::ReadSession& session) {
     return session.all(
-        "SELECT r.full_name, b.digest, b.location FROM repository_blob rb JOIN repository r ON "
-        "r.id = rb.repository_id JOIN blob b ON b.id = rb.blob_id ORDER BY 1, 2",
+        "SELECT r.full_name, b.digest, b.location, c.bytes FROM repository_blob rb JOIN repository "
+        "r ON r.id = rb.repository_id JOIN blob b ON b.id = rb.blob_id LEFT JOIN blob_content c ON "
+        "c.blob_id = b.id ORDER BY 1, 2",
         {}, [](const db::Row& row) {
           return Content{std::string(row.text(0)), std::string(row.text(1)),
-                         std::string(row.text(2))};
+                         std::string(row.text(2)), std::string(row.text(3))};
         });
   });
   std::string text;
   for (const Content& content : all.value()) {
-    const std::string bytes = read_all(*store, storage::Location{content.location});
+    const std::string bytes = content.location == kInlineLocation
+                                  ? content.bytes
+                                  : read_all(*store, storage::Location{content.location});
     const bool whole = model::Digest::of(bytes).to_string() == content.digest;
     text +=
         fmt::format("content {} {}{}\n", content.repository, content.digest, whole ? "" : " TORN");
