@@ -126,6 +126,9 @@ Result<void> fill_first_version(WriteSession& session) {
       {}));
   TRY(session.execute(
       numbers + "2500) INSERT INTO artifact_child SELECT 2 * i, 2 * i - 1, 0, '' FROM n", {}));
+  TRY(session.execute("INSERT INTO blob VALUES (7, 'b', 1, 'sha256:b', NULL, 0)", {}));
+  TRY(session.execute("INSERT INTO repository_blob VALUES (1, 7, 1, 0, NULL)", {}));
+  TRY(session.execute("INSERT INTO project_blob VALUES (1, 7)", {}));
   return {};
 }
 
@@ -163,6 +166,9 @@ TEST(Migrate, CountsTheListsOfTheFirstVersion) {
              "c.list = 'artifact' AND (c.first_time, c.first_id) < (b.first_time, b.first_id))"),
       0);
   EXPECT_EQ(number("SELECT MIN(first_id) FROM list_bucket"), 0) << "before every entry";
+  EXPECT_EQ(number("SELECT COUNT(*) FROM project_blob WHERE project_id = 1 AND blob_id = 7"), 1);
+  const auto dropped = session.execute("DELETE FROM blob WHERE id = 7", {});
+  EXPECT_EQ(dropped.error().code, Code::kConflict) << "a repository holds it";
   ASSERT_TRUE(connection->run("COMMIT"));
 }
 

@@ -427,6 +427,43 @@ TEST_F(ApiTest, OneRequestUploadsAndMounts) {
   EXPECT_EQ(ask({http::Method::kPost, "/v2/p/to/blobs/uploads/?digest-algorithm=md5"}).status, 400);
 }
 
+TEST_F(ApiTest, BlobsThatAreRowsAndFilesAnswerAlike) {
+  for (const std::size_t size : {0U, 11U, 16'384U, 16'385U}) {
+    const std::string content(size, 'x');
+    const std::string digest = layer_part(content).digest;
+    const std::string where = "/v2/p/app/blobs/" + digest;
+    ASSERT_EQ(
+        ask({http::Method::kPost, "/v2/p/app/blobs/uploads/?digest=" + digest, content}).status,
+        201);
+    const Reply blob = get(where);
+    EXPECT_EQ(blob.status, 200);
+    EXPECT_EQ(blob.body, content);
+    EXPECT_TRUE(blob.inline_answer) << "one read, on the I/O thread";
+    EXPECT_TRUE(blob.response.ranges_allowed());
+    EXPECT_EQ(blob.response.etag(), '"' + digest + '"');
+    EXPECT_EQ(blob.header("Docker-Content-Digest"), digest);
+    const Reply asked = head(where);
+    EXPECT_EQ(asked.status, 200);
+    EXPECT_EQ(asked.body, "");
+    EXPECT_EQ(asked.response.content_length(), size);
+    EXPECT_EQ(asked.response.etag(), '"' + digest + '"');
+    const std::string mount = "/v2/open/app/blobs/uploads/?from=p/app&mount=" + digest;
+    EXPECT_EQ(ask({http::Method::kPost, mount}).status, 201);
+    EXPECT_EQ(ask({http::Method::kDelete, where}).status, 202);
+    EXPECT_EQ(get(where).code(), "BLOB_UNKNOWN");
+    EXPECT_EQ(get("/v2/open/app/blobs/" + digest).body, content);
+  }
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM blob_content"), 3);
+}
+
+TEST_F(ApiTest, ARowThatLostItsContentIsNotTheClientsMistake) {
+  const std::string where = "/v2/p/app/blobs/" + bench.put_blob("p/app", "content").to_string();
+  bench.execute("UPDATE blob_content SET bytes = x'00'");
+  EXPECT_EQ(get(where).status, 500);
+  bench.execute("DELETE FROM blob_content");
+  EXPECT_EQ(get(where).status, 500);
+}
+
 TEST_F(ApiTest, CancelAndUnknownUploads) {
   const std::string where =
       ask({http::Method::kPost, "/v2/p/app/blobs/uploads/"}).header("Location");
