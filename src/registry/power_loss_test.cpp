@@ -169,7 +169,7 @@ TEST_P(PowerLoss, WhatIsAcknowledgedStaysAndWhatIsNotIsInvisible) {
       return;
     }
   }
-  EXPECT_GT(moments, 80U);
+  EXPECT_GT(moments, 60U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Loss, PowerLoss,
