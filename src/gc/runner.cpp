@@ -13,7 +13,8 @@ using registry::Removed;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kReviewPage = 100;
-constexpr std::size_t kStorePage = 100;
+/// As many as a transaction may have rows: their directories are synced once for all of them.
+constexpr std::size_t kStorePage = 800;
 constexpr std::size_t kTrashPage = 300;
 constexpr std::size_t kUntaggedPage = 200;
 /// Steps of one kind in a run: far above what is ever due, so that a run comes to an end.

@@ -64,7 +64,7 @@ Result<void> remove_content(db::Database& database, storage::BlobStore& store,
   if (named) {
     return {};
   }
-  return store.remove(std::span(&queued.location, 1));
+  return store.unlink(queued.location);
 }
 
 }  // namespace
@@ -148,6 +148,10 @@ Result<std::vector<std::string>> remove_from_store(db::Database& database,
   if (queue.empty()) {
     return digests;
   }
+  std::vector<storage::Location> locations;
+  std::transform(queue.begin(), queue.end(), std::back_inserter(locations),
+                 [](const internal::Queued& queued) { return queued.location; });
+  TRY(store.sync_removed(locations));
   const auto forget = [&](db::WriteSession& session) -> Result<void> {
     for (const internal::Queued& queued : queue) {
       TRY(internal::unqueue(session, queued));

@@ -50,8 +50,11 @@ class GapStore final : public storage::BlobStore {
     return wrap(TRY(store_->resume(token)));
   }
   Result<void> discard(const std::string& token) override { return store_->discard(token); }
-  Result<void> remove(std::span<const storage::Location> locations) override {
-    return store_->remove(locations);
+  Result<void> unlink(const storage::Location& location) override {
+    return store_->unlink(location);
+  }
+  Result<void> sync_removed(std::span<const storage::Location> locations) override {
+    return store_->sync_removed(locations);
   }
   Result<std::vector<storage::Location>> list(const std::string& cursor,
                                               std::size_t count) override {

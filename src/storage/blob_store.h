@@ -75,7 +75,16 @@ class BlobStore {
   virtual Result<void> discard(const std::string& token) = 0;
   /// Removes published blobs; an absent one is success, so that collection can be retried. Durable
   /// when it returns.
-  virtual Result<void> remove(std::span<const Location> locations) = 0;
+  Result<void> remove(std::span<const Location> locations) {
+    for (const Location& location : locations) {
+      TRY(unlink(location));
+    }
+    return sync_removed(locations);
+  }
+  /// The two halves of remove(), for those who hold a lock for the first and take the second for
+  /// many at once: until sync_removed() a loss of power may bring the blob back.
+  virtual Result<void> unlink(const Location& location) = 0;
+  virtual Result<void> sync_removed(std::span<const Location> locations) = 0;
   /// One page of published locations after `cursor` ("" for the first), at most `count`, for the
   /// checker. Empty at the end.
   virtual Result<std::vector<Location>> list(const std::string& cursor, std::size_t count) = 0;

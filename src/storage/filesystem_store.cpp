@@ -57,7 +57,8 @@ class FilesystemStore final : public BlobStore {
   Result<std::unique_ptr<BlobWriter>> begin(Algorithm algorithm, std::uint64_t size_hint) override;
   Result<std::unique_ptr<BlobWriter>> resume(const std::string& token) override;
   Result<void> discard(const std::string& token) override;
-  Result<void> remove(std::span<const Location> locations) override;
+  Result<void> unlink(const Location& location) override;
+  Result<void> sync_removed(std::span<const Location> locations) override;
   Result<std::vector<Location>> list(const std::string& cursor, std::size_t count) override;
   Result<std::vector<std::string>> stale_uploads(std::chrono::seconds age) override;
   Result<std::optional<std::uint64_t>> free_space() override;
@@ -128,24 +129,30 @@ Result<void> FilesystemStore::discard(const std::string& token) {
   return sys::remove(layout_.upload(parsed.uuid));
 }
 
-Result<void> FilesystemStore::remove(std::span<const Location> locations) {
-  std::vector<Place> places;
-  for (const Location& location : locations) {
-    places.push_back(TRY(Place::parse(location)));
+Result<void> FilesystemStore::unlink(const Location& location) {
+  const Place place = TRY(Place::parse(location));
+  const std::string data = layout_.data(place);
+  const Result<void> removed = sys::remove(data);
+  open_files_.forget(data);
+  TRY(removed);
+  if (place.shape == Shape::kDistribution) {
+    const bool gone = TRY(sys::remove_directory(layout_.directory(place)));
+    static_cast<void>(gone);  // False: something of somebody else's lies there.
   }
-  std::set<std::string> changed;
-  for (const Place& place : places) {
-    const std::string data = layout_.data(place);
-    const Result<void> removed = sys::remove(data);
-    open_files_.forget(data);
-    TRY(removed);
-    const std::string directory = layout_.directory(place);
-    if (place.shape == Shape::kDistribution && !TRY(sys::remove_directory(directory))) {
-      changed.insert(directory);  // Something of somebody else's lies there.
-    }
-    changed.insert(layout_.prefix(place));
-  }
+  return {};
+}
+
+Result<void> FilesystemStore::sync_removed(std::span<const Location> locations) {
   // Also for blobs that were absent: an earlier attempt may have been cut off before its sync.
+  std::set<std::string> changed;
+  for (const Location& location : locations) {
+    const Place place = TRY(Place::parse(location));
+    changed.insert(layout_.prefix(place));
+    if (place.shape == Shape::kDistribution) {
+      changed.insert(
+          layout_.directory(place));  // There when something of somebody else's is in it.
+    }
+  }
   for (const std::string& directory : changed) {
     const Result<void> synced = sys::sync_directory(directory);
     if (!synced && synced.error().code != Code::kNotFound) {

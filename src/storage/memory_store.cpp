@@ -154,17 +154,12 @@ class MemoryStore final : public BlobStore {
     return {};
   }
 
-  Result<void> remove(std::span<const Location> locations) override {
-    for (const Location& location : locations) {
-      TRY(internal::digest_of(location));
-    }
-    content_->with([&](Content& content) {
-      for (const Location& location : locations) {
-        content.blobs.erase(location.value);
-      }
-    });
+  Result<void> unlink(const Location& location) override {
+    TRY(internal::digest_of(location));
+    content_->with([&](Content& content) { content.blobs.erase(location.value); });
     return {};
   }
+  Result<void> sync_removed(std::span<const Location> /*locations*/) override { return {}; }
 
   Result<std::vector<Location>> list(const std::string& cursor, std::size_t count) override {
     return content_->with([&](Content& content) {
