@@ -61,8 +61,8 @@ class Client(threading.Thread):
 
     def choose(self):
         choices = [(self.push_image, 30), (self.retag, 8), (self.push_index, 8), (self.push_referrer, 8),
-                   (self.delete_manifest, 8), (self.delete_tag, 7), (self.delete_content, 7), (self.push_content, 6),
-                   (self.resume, 8), (self.leave_upload, 4), (self.wrong_digest, 2), (self.read, 6),
+                   (self.delete_manifest, 8), (self.delete_tag, 7), (self.delete_content, 7), (self.push_content, 4),
+                   (self.churn, 8), (self.resume, 8), (self.leave_upload, 4), (self.wrong_digest, 2), (self.read, 6),
                    (self.delete_repository, 0.3)]
         if len(self.repository.manifests) > MANIFESTS_MAX:
             choices = [(self.delete_manifest, 1)]
@@ -118,7 +118,9 @@ class Client(threading.Thread):
         shared = self.world.shared if self.repository.project.limit < 0 else self.world.shared_small
         if draw < 0.4:
             return self.random.choice(shared)
-        if draw < 0.6 and self.repository.contents:
+        if draw < 0.5:
+            return self.random.choice(self.world.volatile)
+        if draw < 0.65 and self.repository.contents:
             return self.random.choice(list(self.repository.contents.values()))
         return self.fresh()
 
@@ -210,6 +212,13 @@ class Client(threading.Thread):
 
     def push_content(self):
         self.push(self.pick_layer())
+
+    def churn(self):
+        """Contents that everybody pushes and deletes, so that the collector removes one while another pushes it."""
+        content = self.random.choice(self.world.volatile)
+        self.push(content)
+        if self.random.random() < 0.6 and content.digest not in self.repository.referenced():
+            self.remove_content(content)
 
     def wrong_digest(self):
         right, wrong = self.fresh(small=True), self.fresh(small=True)
@@ -345,9 +354,11 @@ class Client(threading.Thread):
 
     def delete_content(self):
         repository = self.repository
-        if not repository.contents:
-            return
-        content = self.random.choice(list(repository.contents.values()))
+        if repository.contents:
+            self.remove_content(self.random.choice(list(repository.contents.values())))
+
+    def remove_content(self, content):
+        repository = self.repository
         op = Op("delete content", content)
         if content.digest in repository.referenced():
             expected = (405,)

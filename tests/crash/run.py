@@ -40,6 +40,7 @@ SHOWN_LINES = 150
 START_SECONDS = 20
 STOP_SECONDS = 15
 COLLECT_SECONDS = 120
+FSCK_CLEAN, FSCK_REPAIRED = 0, 3
 COLLECTION = json.dumps({"schedule": {"type": "Manual"}, "parameters": {"workers": 2}}).encode()
 ENVIRONMENT = {
     "ROADSTEAD_LOG_ACCESS": "false", "ROADSTEAD_LOG_LEVEL": "warning", "ROADSTEAD_TOKEN_LIFETIME": "86400",
@@ -95,6 +96,7 @@ class World:
         self.shared_small = [Content(f"shared {number}", 300 * (number + 1)) for number in range(12)]
         self.shared = self.shared_small + [Content(f"shared {number}", 20_000 * number) for number in range(1, 6)] + [
             Content("shared large", 1_300_000)]
+        self.volatile = [Content(f"volatile {number}", 200 + 3000 * number) for number in range(8)]
         self.orphans = set()  # Contents whose push was cut off: their bytes may lie there without a row.
         self.upload_seconds = UPLOAD_SECONDS
         self.address, self.authorization, self.down_at = "", "", 0.0
@@ -234,15 +236,38 @@ class Harness:
             rows.compare(self.world)
 
     def fsck(self):
+        """Finds what pushes that were cut off have left in the store, and nothing else; and repairs that."""
         if not self.has_fsck:
             return
+        status, report = self.run_fsck("--deep")
+        unexpected = [finding for finding in report["findings"] if not self.left_by_a_crash(finding)]
+        if unexpected or report.get("truncated"):
+            raise Broken(f"fsck found {report['found']}: {unexpected[:5]}")
+        if status == FSCK_CLEAN:
+            return
+        self.world.count("leaked files, repaired", report["found"])
+        status, report = self.run_fsck("--repair")
+        if status != FSCK_REPAIRED:
+            raise Broken(f"fsck --repair ended with {status}: {report}")
+        status, report = self.run_fsck()
+        if status != FSCK_CLEAN:
+            raise Broken(f"fsck ended with {status} after a repair: {report}")
+        self.world.orphans.clear()
+
+    def left_by_a_crash(self, finding):
+        return finding["kind"] == "leaked_upload" or (
+            finding["kind"] == "leaked_file" and finding["object"] in self.world.orphans)
+
+    def run_fsck(self, *options):
         environment = {**{key: value for key, value in os.environ.items() if not key.startswith("ROADSTEAD_")},
                        **ENVIRONMENT, "ROADSTEAD_DATA_DIR": self.server.data}
-        done = subprocess.run([self.server.binary, "fsck", "--json"], env=environment, capture_output=True, text=True,
-                              check=False, timeout=600)
+        done = subprocess.run([self.server.binary, "fsck", "--json", *options], env=environment, capture_output=True,
+                              text=True, check=False, timeout=600)
         self.world.count("fsck")
-        if done.returncode != 0:
-            raise Broken(f"fsck ended with {done.returncode}: {done.stdout[-3000:]} {done.stderr[-1000:]}")
+        try:
+            return done.returncode, json.loads(done.stdout)
+        except ValueError:
+            raise Broken(f"fsck ended with {done.returncode}: {done.stdout[-500:]} {done.stderr[-1000:]}") from None
 
     def check_everything(self):
         """With nobody at work, and when all leases have ended and the collector was there: then nothing is left that is
