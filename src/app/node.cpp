@@ -96,15 +96,19 @@ std::string url_of(const http::ListenOptions& listen, std::uint16_t port) {
 Result<void> first_start(const Settings& settings, const DataDirectory& directory,
                          db::Database& database,
                          const std::function<void(std::string_view)>& print) {
+  if (TRY(auth::has_administrator(database))) {
+    return {};
+  }
   const bool generated = settings.admin_password.empty();
   const std::string password = generated ? generate_password() : settings.admin_password;
-  const bool created = TRY(auth::ensure_administrator(database, password));
-  if (created) {
-    TRY(project::create_default_project(database));
-  }
-  if (created && generated) {
-    const auto file = directory.path() / "initial-admin-password";
+  const auto file = directory.path() / "initial-admin-password";
+  if (generated) {
+    // Before the account: a start that is cut off in between makes another one, while an account
+    // whose password nobody was told would stay.
     TRY(sys::replace_file(file, password + "\n"));
+  }
+  TRY(auth::ensure_administrator(database, password, project::create_default_project));
+  if (generated) {
     print(fmt::format("First start. Sign in as admin with the password {}\n(kept in {})\n",
                       password, file.string()));
   }

@@ -149,11 +149,16 @@ Result<void> UserStore::change_password(UserId id, std::string_view old_password
   return set_password(id, password);
 }
 
-Result<bool> ensure_administrator(db::Database& database, std::string_view password) {
-  const auto exists = TRY(database.read([](db::ReadSession& session) {
+Result<bool> has_administrator(db::Database& database) {
+  const auto found = TRY(database.read([](db::ReadSession& session) {
     return internal::select_credentials(session, kAdministrator);
   }));
-  if (exists) {
+  return found.has_value();
+}
+
+Result<bool> ensure_administrator(db::Database& database, std::string_view password,
+                                  const std::function<Result<void>(db::WriteSession&)>& along) {
+  if (TRY(has_administrator(database))) {
     return false;
   }
   TRY(check_password(password));
@@ -171,6 +176,9 @@ Result<bool> ensure_administrator(db::Database& database, std::string_view passw
     if (id != kAdministrator) {
       return Error{
           Code::kInternal, Subject::kUser, "the first administrator did not get the first id", {}};
+    }
+    if (along) {
+      TRY(along(session));
     }
     return true;
   });

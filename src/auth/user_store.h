@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,8 +50,12 @@ class UserStore {
   PasswordPool& passwords_;
 };
 
+Result<bool> has_administrator(db::Database& database);
 /// Creates the first administrator "admin" with this password, unless there is one; true when it
-/// was created. Errors: kInvalid + kUser when the password is too weak.
-Result<bool> ensure_administrator(db::Database& database, std::string_view password);
+/// was created. `along` runs in the same transaction: what a new installation starts with is there
+/// as a whole or not at all. Errors: kInvalid + kUser when the password is too weak.
+Result<bool> ensure_administrator(
+    db::Database& database, std::string_view password,
+    const std::function<Result<void>(db::WriteSession&)>& along = nullptr);
 
 }  // namespace roadstead::auth

@@ -145,5 +145,21 @@ TEST_F(Users, LookupsUseIndexes) {
   EXPECT_EQ(by_login.find("SCAN"), std::string::npos) << by_login;
 }
 
+TEST(FirstAdministrator, ComesWithAllThatANewInstallationStartsWithOrNotAtAll) {
+  const auto database = db::testing::open_scratch_database();
+  const auto refuse = [](db::WriteSession&) -> Result<void> {
+    return Error{Code::kUnavailable, Subject::kDatabase, "cut off", {}};
+  };
+  EXPECT_FALSE(ensure_administrator(*database, "Harbor12345", refuse));
+  EXPECT_FALSE(has_administrator(*database).value());
+  bool along = false;
+  EXPECT_TRUE(ensure_administrator(*database, "Harbor12345", [&](db::WriteSession&) {
+                along = true;
+                return Result<void>();
+              }).value());
+  EXPECT_TRUE(along);
+  EXPECT_TRUE(has_administrator(*database).value());
+}
+
 }  // namespace
 }  // namespace roadstead::auth

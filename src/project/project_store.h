@@ -54,6 +54,6 @@ Result<Summary> summarize(db::ReadSession& session, ProjectContent& content, Pro
 Result<void> remove(db::Database& database, ProjectContent& content, ProjectId id);
 
 /// The public project "library" that a new registry starts with; nothing when it exists.
-Result<void> create_default_project(db::Database& database);
+Result<void> create_default_project(db::WriteSession& session);
 
 }  // namespace roadstead::project

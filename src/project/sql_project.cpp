@@ -227,17 +227,15 @@ Result<Summary> summarize(db::ReadSession& session, ProjectContent& content, Pro
   return summary;
 }
 
-Result<void> create_default_project(db::Database& database) {
-  return database.write([](db::WriteSession& session) -> Result<void> {
-    const NewProject library{.name = "library",
-                             .owner = auth::kAdministrator,
-                             .metadata = {{"public", "true"}},
-                             .storage_limit = -1};
-    if (!TRY(exists(session, library.name))) {
-      TRY(create(session, library));
-    }
-    return {};
-  });
+Result<void> create_default_project(db::WriteSession& session) {
+  const NewProject library{.name = "library",
+                           .owner = auth::kAdministrator,
+                           .metadata = {{"public", "true"}},
+                           .storage_limit = -1};
+  if (!TRY(exists(session, library.name))) {
+    TRY(create(session, library));
+  }
+  return {};
 }
 
 }  // namespace roadstead::project

@@ -33,6 +33,7 @@ LEASE_SECONDS = 2
 TIGHT_BYTES = 1_500_000
 CLIENTS = 4
 FULL_EVERY = 100
+FIRST_STARTS = 5
 ROWS_EVERY = 20
 ROWS_BYTES_MAX = 24 << 20  # Of a database that is compared after every cycle.
 LOG_LINES = 5000
@@ -54,8 +55,8 @@ class QuickServer(Server):
 
     def launch(self):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ROADSTEAD_")}
-        environment.update(ROADSTEAD_DATA_DIR=self.data, ROADSTEAD_LISTEN=self.listen,
-                           ROADSTEAD_ADMIN_PASSWORD=PASSWORD, **self.environment)
+        environment.update({"ROADSTEAD_DATA_DIR": self.data, "ROADSTEAD_LISTEN": self.listen,
+                            "ROADSTEAD_ADMIN_PASSWORD": PASSWORD, **self.environment})
         self.urls = os.path.join(self.data, "run", "urls")
         if os.path.exists(self.urls):
             os.remove(self.urls)
@@ -138,7 +139,32 @@ class Harness:
         commands = {line.split()[0] for line in known.splitlines() if line.startswith("  ")}
         self.has_fsck, self.has_collector = "fsck" in commands, "gc" in commands
 
+    def kill_first_starts(self):
+        """However often the very first start is cut off: the one that succeeds has an administrator whose password is
+        told, and the project that everybody begins with."""
+        seconds = 0.1  # How long one takes; the first of them tells.
+        for number in range(FIRST_STARTS):
+            server = QuickServer(scratch=os.path.join(self.folder, f"first{number}"),
+                                 environment={**ENVIRONMENT, "ROADSTEAD_ADMIN_PASSWORD": ""})
+            os.makedirs(server.scratch)
+            while number > 0 and self.random.random() < 0.8:
+                server.launch()
+                time.sleep(self.random.uniform(0, 1.1 * seconds))
+                server.kill()
+                self.world.count("kill -9 during the first start")
+            fresh, begin = not os.path.exists(server.data), time.monotonic()
+            server.start()
+            seconds = time.monotonic() - begin if fresh else seconds
+            with open(os.path.join(server.data, "initial-admin-password"), encoding="ascii") as file:
+                password = file.read().strip()
+            status, _, body = server.request("GET", "/api/v2.0/projects/library/summary", password=password)
+            if status != 200:
+                raise Broken(f"after a first start that was cut off: {status} {body[:200]}")
+            server.stop()
+            shutil.rmtree(server.scratch)
+
     def set_up(self):
+        self.kill_first_starts()
         self.server.start()
         world = self.world
         for project in world.projects:
@@ -404,7 +430,8 @@ def main():
 def failed(harness, begin, why):
     print("---- the clients' last requests ----")
     harness.world.print_log(SHOWN_LINES, sys.stdout)
-    print("---- the server's last words ----\n" + harness.server.log_tail())
+    if harness.server.process is not None:
+        print("---- the server's last words ----\n" + harness.server.log_tail())
     report(harness, begin)
     print(f"\nFAILED in cycle {harness.cycle} of seed {harness.options.seed}: {why}\nThe data is in {harness.folder}",
           flush=True)

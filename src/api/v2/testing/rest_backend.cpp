@@ -38,7 +38,8 @@ RestBackend::RestBackend()
                                              .external_url = {},
                                              .storage_provider = "filesystem"}}),
              {.database = *below.database, .authenticator = *below.authenticator}) {
-  CHECK(project::create_default_project(*below.database).has_value());
+  CHECK(below.database->write(
+      [](db::WriteSession& session) { return project::create_default_project(session); }));
 }
 
 Answer RestBackend::send(const Ask& ask) {
