@@ -119,7 +119,7 @@ bool is_gone(const Error& error) {
 class Faults : public ::testing::TestWithParam<Fault> {
  protected:
   Faults() {
-    Attempt first(999'998);
+    const Attempt first(999'998);
     EXPECT_TRUE(push_image(registry_, first));
     EXPECT_TRUE(registry_.upload(kOthers, "other"));
   }
