@@ -35,8 +35,11 @@ class CollectorTest : public ::testing::Test {
     EXPECT_TRUE(run.has_value());
     return *run;
   }
+  /// Larger than what becomes a row.
+  static inline const std::string kGarbage = std::string(20'000, 'g');
+
   void make_garbage() {
-    bench_.put_blob("p/a", "garbage");
+    bench_.put_blob("p/a", kGarbage);
     bench_.clock.advance(bench_.options.lease() + seconds{1});
   }
   std::vector<std::string> log_of(RunId id) {
@@ -64,10 +67,10 @@ TEST_F(CollectorTest, ARunRemovesGarbageAndTellsOfIt) {
   EXPECT_EQ(ended.status, Status::kSuccess) << ended.message;
   EXPECT_EQ(ended.operator_name, "admin");
   EXPECT_EQ(ended.counters.purged_blobs, 1);
-  EXPECT_EQ(ended.counters.freed_space, 7);
+  EXPECT_EQ(ended.counters.freed_space, 20'000);
   EXPECT_TRUE(bench_.store->list("", 10)->empty());
   const auto log = log_of(ended.id);
-  const std::string digest = model::Digest::of("garbage").to_string();
+  const std::string digest = model::Digest::of(kGarbage).to_string();
   for (const std::string& line :
        {std::string("workers: 3"), std::string("1 blobs and 0 manifests eligible for deletion"),
         "delete blob from storage: " + digest}) {
@@ -81,7 +84,7 @@ TEST_F(CollectorTest, ADryRunChangesNothingAndNamesWhatARunRemoves) {
   const auto gc = collector();
   const auto dry = run(*gc, {true, true, 1});
   EXPECT_EQ(dry.counters.purged_blobs, 1);
-  EXPECT_EQ(dry.counters.freed_space, 7);
+  EXPECT_EQ(dry.counters.freed_space, 20'000);
   EXPECT_EQ(bench_.store->list("", 10)->size(), 1U);
   EXPECT_EQ(gc->totals().counters.purged_blobs, 0);
   const auto real = run(*gc, {true, false, 1});
@@ -103,7 +106,7 @@ TEST_F(CollectorTest, ByItselfItRemovesGarbageAndKeepsOnlyRunsThatDid) {
 
 TEST_F(CollectorTest, RefusesASecondRunAndTooManyWorkers) {
   for (int i = 0; i < 300; ++i) {
-    bench_.put_blob("p/a", "garbage " + std::to_string(i));
+    bench_.put_blob("p/a", std::to_string(i) + kGarbage);
   }
   bench_.clock.advance(bench_.options.lease() + seconds{1});
   std::uint64_t answered = 0;

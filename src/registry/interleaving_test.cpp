@@ -50,6 +50,7 @@ class GapStore final : public storage::BlobStore {
     return wrap(TRY(store_->resume(token)));
   }
   Result<void> discard(const std::string& token) override { return store_->discard(token); }
+  Result<void> check(const storage::Location& /*location*/) const override { return {}; }
   Result<void> unlink(const storage::Location& location) override {
     return store_->unlink(location);
   }

@@ -77,6 +77,9 @@ class BlobStore {
   /// when it returns.
   Result<void> remove(std::span<const Location> locations) {
     for (const Location& location : locations) {
+      TRY(check(location));
+    }
+    for (const Location& location : locations) {
       TRY(unlink(location));
     }
     return sync_removed(locations);
@@ -93,6 +96,10 @@ class BlobStore {
   virtual Result<std::vector<std::string>> stale_uploads(std::chrono::seconds age) = 0;
   /// Bytes that can still be stored, or nothing when the store has no such limit.
   virtual Result<std::optional<std::uint64_t>> free_space() = 0;
+
+ protected:
+  /// Whether this store may ever have given it out.
+  [[nodiscard]] virtual Result<void> check(const Location& location) const = 0;
 };
 
 }  // namespace roadstead::storage

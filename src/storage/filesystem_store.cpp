@@ -57,6 +57,7 @@ class FilesystemStore final : public BlobStore {
   Result<std::unique_ptr<BlobWriter>> begin(Algorithm algorithm, std::uint64_t size_hint) override;
   Result<std::unique_ptr<BlobWriter>> resume(const std::string& token) override;
   Result<void> discard(const std::string& token) override;
+  Result<void> check(const Location& location) const override;
   Result<void> unlink(const Location& location) override;
   Result<void> sync_removed(std::span<const Location> locations) override;
   Result<std::vector<Location>> list(const std::string& cursor, std::size_t count) override;
@@ -127,6 +128,11 @@ Result<std::unique_ptr<BlobWriter>> FilesystemStore::resume(const std::string& t
 Result<void> FilesystemStore::discard(const std::string& token) {
   const UploadToken parsed = TRY(UploadToken::parse(token));
   return sys::remove(layout_.upload(parsed.uuid));
+}
+
+Result<void> FilesystemStore::check(const Location& location) const {
+  TRY(Place::parse(location));
+  return {};
 }
 
 Result<void> FilesystemStore::unlink(const Location& location) {

@@ -154,8 +154,12 @@ class MemoryStore final : public BlobStore {
     return {};
   }
 
-  Result<void> unlink(const Location& location) override {
+  Result<void> check(const Location& location) const override {
     TRY(internal::digest_of(location));
+    return {};
+  }
+  Result<void> unlink(const Location& location) override {
+    TRY(check(location));
     content_->with([&](Content& content) { content.blobs.erase(location.value); });
     return {};
   }

@@ -239,7 +239,7 @@ std::map<std::string, std::int64_t> DiskRegistry::census() {
     return {};
   };
   CHECK(database->read(count));
-  found["files"] = files_below(storage() / "docker");
+  found["files"] = files_below(storage() / "blobs");
   found["staged files"] = files_below(storage() / "uploads");
   return found;
 }
