@@ -179,13 +179,14 @@ class Client(threading.Thread):
         chunks = self.random.randint(1, 3)
         try:
             for _ in range(chunks):
-                self.patch(upload, max(1, upload.content.size // chunks))
+                self.patch(upload, max(2, upload.content.size // chunks))
         except Refused:
             self.cancel(upload)
             raise
         return upload
 
     def patch(self, upload, size):
+        """At least two bytes at the beginning: a Range of 0-0 is what an upload of none and one of one byte have."""
         data = upload.content.data()[upload.offset:upload.offset + size]
         if not data:
             return
@@ -235,7 +236,7 @@ class Client(threading.Thread):
         upload = self.begin_upload(content)
         self.repository.uploads.append(upload)
         self.repository.note_absent(content.digest)
-        self.patch(upload, self.random.randint(1, content.size))
+        self.patch(upload, self.random.randint(2, content.size))
 
     def resume(self):
         repository = self.repository
@@ -248,7 +249,7 @@ class Client(threading.Thread):
             return
         draw = self.random.random()
         if draw < 0.3:
-            self.patch(upload, self.random.randint(1, upload.content.size))
+            self.patch(upload, self.random.randint(2, upload.content.size))
         elif draw < 0.85:
             repository.uploads.remove(upload)
             repository.absent.pop(upload.content.digest, None)

@@ -73,9 +73,10 @@ UNUSED = [
     ("manifests that no repository has", "SELECT id FROM manifest EXCEPT SELECT manifest_id FROM artifact"),
     ("contents to be removed", "SELECT location FROM deleting"),
     ("repositories that are being deleted", "SELECT description FROM repository WHERE full_name >= '~'"),
-    ("repositories with nothing in them",
-     "SELECT r.full_name FROM repository r WHERE r.artifact_count = 0 AND NOT EXISTS (SELECT 1 FROM upload u WHERE "
-     "u.repository_id = r.id) AND NOT EXISTS (SELECT 1 FROM repository_blob b WHERE b.repository_id = r.id)"),
+    ("repositories with nothing in them, which nobody would ever review",
+     "SELECT r.id FROM repository r WHERE r.artifact_count = 0 AND NOT EXISTS (SELECT 1 FROM upload u WHERE "
+     "u.repository_id = r.id) AND NOT EXISTS (SELECT 1 FROM repository_blob b WHERE b.repository_id = r.id) EXCEPT "
+     "SELECT repository_id FROM review WHERE kind = 'repository'"),
 ]
 
 

@@ -164,7 +164,6 @@ class Harness:
             shutil.rmtree(server.scratch)
 
     def set_up(self):
-        self.kill_first_starts()
         self.server.start()
         world = self.world
         for project in world.projects:
@@ -367,6 +366,7 @@ def report(harness, begin):
 
 def run_cycles(harness, begin):
     options = harness.options
+    harness.kill_first_starts()
     harness.set_up()
     while harness.cycle < options.cycles:
         if options.seconds and time.monotonic() - begin > options.seconds:

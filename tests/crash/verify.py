@@ -226,8 +226,9 @@ class Verifier:
         for upload in repository.uploads[:]:
             if time.time() - upload.begun > self.world.upload_seconds:
                 repository.uploads.remove(upload)  # It has expired, or will while we look.
-            elif self.offset_of(repository, upload) != upload.offset:
-                raise Broken(f"{repository.name}: {upload.location} does not stand at {upload.offset}")
+            elif (offset := self.offset_of(repository, upload)) != upload.offset:
+                raise Broken(f"{repository.name}: {upload.location} stands at {offset} instead of {upload.offset} of "
+                             f"{upload.content.size}")
 
     def check_hot(self):
         hot = self.world.hot
