@@ -72,16 +72,65 @@ Result<std::optional<Held>> find_held(db::ReadSession& session, const model::Dig
   return found;
 }
 
+Result<std::optional<Held>> find_intact(db::ReadSession& session, const model::Digest& digest) {
+  const auto found = TRY(
+      session.first("SELECT id, size FROM blob WHERE digest = ? AND damaged_at IS NULL",
+                    {digest.to_string()}, [](const db::Row& row) { return *held_from(row, 0); }));
+  return found;
+}
+
+Result<bool> is_damaged(db::ReadSession& session, const model::Digest& digest) {
+  const auto damaged =
+      TRY(session.first("SELECT 1 FROM blob WHERE digest = ? AND damaged_at IS NOT NULL",
+                        {digest.to_string()}, [](const db::Row&) { return true; }));
+  return damaged.value_or(false);
+}
+
+namespace {
+
+struct NewContent {
+  const model::Digest& digest;
+  const Content& content;
+};
+
+/// What was found damaged is replaced by what was just uploaded, wherever that lies.
+Result<Held> heal_blob(db::WriteSession& session, Held present, std::string_view present_at,
+                       const NewContent& fresh) {
+  const Content& content = fresh.content;
+  TRY(
+      session.execute("UPDATE blob SET damaged_at = NULL, verified_at = ?, size = ?, location = ? "
+                      "WHERE id = ?",
+                      {session.now(), content.size, content.location.value, present.blob}));
+  TRY(session.execute("DELETE FROM blob_content WHERE blob_id = ?", {present.blob}));
+  if (content.location.value == kInlineLocation) {
+    TRY(session.execute("INSERT INTO blob_content (blob_id, bytes) VALUES (?, ?)",
+                        {present.blob, bytes_of(content.bytes)}));
+  }
+  if (present_at != kInlineLocation && present_at != content.location.value) {
+    TRY(queue_content(session, fresh.digest.to_string(), present_at));
+  }
+  present.size = static_cast<std::int64_t>(content.size);
+  return present;
+}
+
+}  // namespace
+
 Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
                          const Content& content) {
   std::string present_at;
-  const auto present = TRY(session.first("SELECT id, size, location FROM blob WHERE digest = ?",
-                                         {digest.to_string()}, [&](const db::Row& row) {
-                                           present_at = row.text(2);
-                                           return *held_from(row, 0);
-                                         }));
+  bool damaged = false;
+  const auto present =
+      TRY(session.first("SELECT id, size, location, damaged_at FROM blob WHERE digest = ?",
+                        {digest.to_string()}, [&](const db::Row& row) {
+                          present_at = row.text(2);
+                          damaged = !row.is_null(3);
+                          return *held_from(row, 0);
+                        }));
   if (!present) {
     return insert_blob(session, digest, content);
+  }
+  if (damaged) {
+    return heal_blob(session, *present, present_at, {digest, content});
   }
   if (present_at == content.location.value || content.location.value == kInlineLocation) {
     return *present;

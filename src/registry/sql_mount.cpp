@@ -68,7 +68,7 @@ Result<std::optional<Held>> find_any_source(db::ReadSession& session, const Call
   if (caller.principal.scopes) {
     return find_in_scopes(session, caller, digest);
   }
-  const auto held = TRY(find_held(session, digest));
+  const auto held = TRY(find_intact(session, digest));
   if (!held) {
     return held;
   }

@@ -34,7 +34,8 @@ const std::string& blob_query() {
                   "'{}' AND b.size <= ? THEN (SELECT c.bytes FROM blob_content c WHERE c.blob_id = "
                   "rb.blob_id) END",
                   kInlineLocation),
-      fmt::format("{} LEFT JOIN blob b ON b.digest = ? LEFT JOIN repository_blob rb "
+      fmt::format("{} LEFT JOIN blob b ON b.digest = ? AND b.damaged_at IS NULL LEFT JOIN "
+                  "repository_blob rb "
                   "ON rb.repository_id = r.id AND rb.blob_id = b.id",
                   kJoinRepository));
   return kSql;

@@ -18,7 +18,7 @@ Result<std::optional<FoundHeld>> find_held_here(db::ReadSession& session, Reposi
                                                 const model::Digest& digest) {
   return session.first(
       "SELECT b.id, b.size, b.location FROM blob b JOIN repository_blob rb ON rb.repository_id = ? "
-      "AND rb.blob_id = b.id WHERE b.digest = ?",
+      "AND rb.blob_id = b.id WHERE b.digest = ? AND b.damaged_at IS NULL",
       {repository, digest.to_string()}, [](const db::Row& row) {
         return FoundHeld{*held_from(row, 0), storage::Location{std::string(row.text(2))}};
       });

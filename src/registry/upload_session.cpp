@@ -169,6 +169,12 @@ Result<void> Session::commit(const model::Digest& expected) {
   std::unique_lock<std::mutex> guard;
   if (!active_->writer->in_memory()) {
     guard = state_.locks.lock(expected.to_string());
+    // What is known to be damaged must not be taken for what was just uploaded.
+    const bool damaged = TRY(state_.database.read_once(
+        [&](db::ReadSession& session) { return is_damaged(session, expected); }));
+    if (damaged) {
+      active_->writer->replace_existing();
+    }
   }
   const auto published = active_->writer->commit(expected);
   if (!published) {

@@ -72,6 +72,12 @@ Result<Content> UploadWriter::commit(const model::Digest& expected) {
   return Content{size, storage::Location{std::string(kInlineLocation)}, bytes_};
 }
 
+void UploadWriter::replace_existing() {
+  if (!in_memory()) {
+    staged_->replace_existing();
+  }
+}
+
 Result<void> UploadWriter::discard() {
   return in_memory() ? Result<void>() : staged_->discard();
 }

@@ -99,7 +99,7 @@ Result<bool> Uploads::mount(const Caller& caller, const model::RepositoryName& r
   }
   return state_->database.write([&](db::WriteSession& session) -> Result<bool> {
     // The row is all that content needs to stay: whoever removes it queues the content only then.
-    const auto held = TRY(internal::find_held(session, digest));
+    const auto held = TRY(internal::find_intact(session, digest));
     if (!held || held->blob != source->blob) {
       return false;
     }

@@ -49,9 +49,17 @@ class BlobWriter {
   /// Only a digest of another algorithm than the writer's costs a re-read. Call it while holding
   /// the digest's DigestLocks entry together with the row that will name the location.
   virtual Result<Location> commit(const model::Digest& expected) = 0;
+  /// Makes commit() replace what already lies under the digest instead of taking it for its own
+  /// bytes: for content that is known to be damaged.
+  virtual void replace_existing() = 0;
   /// Removes what was staged. The writer is unusable afterwards.
   virtual Result<void> discard() = 0;
 };
+
+/// The digest of what lies at a location of a store: all of today's name content by it. Errors:
+/// kInvalid
+/// + kBlob: no location.
+Result<model::Digest> digest_at(const Location& location);
 
 /// Bytes addressed by digest. A blob is absent, or complete and verified; no reader sees a partial
 /// one, not even after a crash. All methods may be called from any thread. Every implementation
@@ -71,7 +79,8 @@ class BlobStore {
   /// Goes on from a checkpoint: staged bytes behind it are cut off. Errors: kNotFound + kUpload
   /// when the staged bytes are gone or shorter than the checkpoint.
   virtual Result<std::unique_ptr<BlobWriter>> resume(const std::string& token) = 0;
-  /// Discards the staged bytes of a checkpoint; absent ones are success.
+  /// Discards the staged bytes of a checkpoint; absent ones are success. A token of stale_uploads()
+  /// is what the checkpoints' tokens of the same upload begin with, up to a '/'.
   virtual Result<void> discard(const std::string& token) = 0;
   /// Removes published blobs; an absent one is success, so that collection can be retried. Durable
   /// when it returns.

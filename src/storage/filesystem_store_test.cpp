@@ -165,6 +165,20 @@ TEST_F(FilesystemStoreTest, KnownBlobIsNotWrittenAgainButItsNameIsSynced) {
   EXPECT_THAT(recorder.only(kChanges), ElementsAre("unlink", "fsync"));
 }
 
+TEST_F(FilesystemStoreTest, DamagedContentIsReplacedOnlyWhenItIsKnown) {
+  const Location location = put(*store_, "abc").value();
+  ASSERT_EQ(get(*store_, location).value(), "abc");  // Stays open for the next reader.
+  std::ofstream(data_of(location)) << "abX";
+  ASSERT_TRUE(put(*store_, "abc"));  // Of the same length: taken for what it says it is.
+  EXPECT_EQ(get(*store_, location).value(), "abX");
+  const auto writer = store_->begin(Algorithm::kSha256, 3).value();
+  ASSERT_TRUE(writer->append(bytes_of("abc")));
+  writer->replace_existing();
+  ASSERT_TRUE(writer->commit(Digest::of("abc")));
+  EXPECT_EQ(get(*store_, location).value(), "abc");
+  EXPECT_THAT(store_->stale_uploads(std::chrono::seconds(0)).value(), IsEmpty());
+}
+
 TEST_F(FilesystemStoreTest, CheckpointSyncsNothing) {
   const auto writer = store_->begin(Algorithm::kSha256, 0).value();
   ASSERT_TRUE(writer->append(bytes_of("abc")));

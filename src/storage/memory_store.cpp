@@ -90,11 +90,16 @@ class MemoryWriter final : public BlobWriter {
       }
       open_ = false;
       content.uploads.erase(token_.uuid);
+      if (replace_) {
+        content.blobs.erase(expected.to_string());
+      }
       content.blobs.try_emplace(expected.to_string(),
                                 std::make_shared<const std::string>(std::move(bytes)));
       return Location{expected.to_string()};
     });
   }
+
+  void replace_existing() override { replace_ = true; }
 
   Result<void> discard() override {
     open_ = false;
@@ -114,6 +119,7 @@ class MemoryWriter final : public BlobWriter {
   UploadToken token_;
   bool checkpointed_;
   bool open_ = true;
+  bool replace_ = false;
 };
 
 class MemoryStore final : public BlobStore {

@@ -459,9 +459,21 @@ TEST_F(ApiTest, BlobsThatAreRowsAndFilesAnswerAlike) {
 TEST_F(ApiTest, ARowThatLostItsContentIsNotTheClientsMistake) {
   const std::string where = "/v2/p/app/blobs/" + bench.put_blob("p/app", "content").to_string();
   bench.execute("UPDATE blob_content SET bytes = x'00'");
-  EXPECT_EQ(get(where).status, 500);
+  EXPECT_EQ(get(where).code(), "UNKNOWN");
+  EXPECT_NE(get(where).body.find("roadstead fsck"), std::string::npos);
   bench.execute("DELETE FROM blob_content");
   EXPECT_EQ(get(where).status, 500);
+}
+
+TEST_F(ApiTest, DamagedContentIsAbsentUntilItIsPushedAgain) {
+  const std::string manifest = simple_manifest();
+  const std::string digest = layer_part("layer").digest;
+  bench.execute("UPDATE blob SET damaged_at = 1 WHERE digest = ?", {digest});
+  EXPECT_EQ(get("/v2/p/app/blobs/" + digest).code(), "BLOB_UNKNOWN");
+  EXPECT_EQ(ask({http::Method::kPost, "/v2/p/to/blobs/uploads/?mount=" + digest}).status, 202);
+  EXPECT_EQ(put_manifest("/v2/p/app/manifests/v1", manifest).code(), "MANIFEST_BLOB_UNKNOWN");
+  bench.put_blob("p/app", "layer");
+  EXPECT_EQ(get("/v2/p/app/blobs/" + digest).body, "layer");
 }
 
 TEST_F(ApiTest, CancelAndUnknownUploads) {

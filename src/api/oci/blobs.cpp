@@ -85,7 +85,13 @@ class BlobRead final : public OciEndpoint {
       response.set_length_only(static_cast<std::uint64_t>(found.size), kBlobType);
       return response;
     }
-    TRY(attach(response, std::move(found)));
+    const auto attached = attach(response, std::move(found));
+    if (!attached) {
+      context.logger.error("a blob cannot be served", {{"error", describe(attached.error())}});
+      return plain_error(500, "UNKNOWN",
+                         "the stored content of this blob is damaged; its administrator can find "
+                         "and mark such content with roadstead fsck, then it can be pushed again");
+    }
     return response;
   }
 

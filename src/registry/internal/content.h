@@ -42,7 +42,8 @@ struct Content {
 /// The blob's row, made when there is none, with its content when that is a row too. Content that
 /// is a row already, or is a file and could be a row, stays what it is. When the row names another
 /// file than this one, it names this one from now on, as that was looked at last, and the other is
-/// queued for removal.
+/// queued for removal. A mark as damaged goes: what was uploaded is good, and takes the place of
+/// what was there.
 Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
                          const Content& content);
 /// Removes the row of a blob that no repository holds; in the same transaction its content goes
@@ -57,6 +58,10 @@ Result<std::optional<std::string>> read_content(db::ReadSession& session, BlobId
 std::optional<Held> held_from(const db::Row& row, int first_column);
 /// By digest, whoever holds it.
 Result<std::optional<Held>> find_held(db::ReadSession& session, const model::Digest& digest);
+/// As above, but nothing when the content is marked as damaged.
+Result<std::optional<Held>> find_intact(db::ReadSession& session, const model::Digest& digest);
+/// Whether the content is marked as damaged.
+Result<bool> is_damaged(db::ReadSession& session, const model::Digest& digest);
 
 /// Which repository of which project.
 struct Holder {

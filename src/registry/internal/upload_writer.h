@@ -33,6 +33,8 @@ class UploadWriter {
   Result<void> checkpoint(UploadRow& row);
   /// As BlobWriter::commit(). The views live as long as the writer.
   Result<Content> commit(const model::Digest& expected);
+  /// See storage::BlobWriter; content that becomes a row replaces what is damaged by itself.
+  void replace_existing();
   Result<void> discard();
 
  private:

@@ -200,12 +200,13 @@ Result<void> FilesystemWriter::name(const Place& place) {
 /// durable before anybody hears of it. A crash between two steps leaves the staged file or the
 /// whole blob, never a part of one under its digest.
 Result<void> FilesystemWriter::publish(const Place& place) {
-  if (TRY(is_published(place))) {
+  if (!replace_ && TRY(is_published(place))) {
     // Published before, also if by this writer in an attempt that failed below. Its bytes were
     // synced before they got the name; whether the name was, nobody knows.
     TRY(sys::remove(file_->path()));
   } else {
     TRY(name(place));
+    replace_ = false;  // From now on the name has these bytes, also if a sync below fails.
   }
   return sys::sync_directory(layout_.directory(place));
 }

@@ -29,6 +29,7 @@ class FilesystemWriter final : public BlobWriter {
   [[nodiscard]] std::uint64_t offset() const override { return offset_; }
   Result<std::string> checkpoint() override;
   Result<Location> commit(const model::Digest& expected) override;
+  void replace_existing() override { replace_ = true; }
   Result<void> discard() override;
 
  private:
@@ -62,6 +63,7 @@ class FilesystemWriter final : public BlobWriter {
   std::uint64_t reserved_ = 0;   ///< End of the preallocated range.
   std::uint64_t writeback_ = 0;  ///< End of the range whose write-back was started.
   bool checkpointed_ = false;
+  bool replace_ = false;
   State state_ = State::kOpen;
 };
 

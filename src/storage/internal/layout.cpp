@@ -6,7 +6,8 @@
 #include "base/text.h"
 #include "storage/internal/upload_token.h"
 
-namespace roadstead::storage::internal {
+namespace roadstead::storage {
+namespace internal {
 
 namespace {
 
@@ -94,6 +95,14 @@ Result<model::Digest> digest_of(const Location& location) {
   return digest;
 }
 
+}  // namespace internal
+
+Result<model::Digest> digest_at(const Location& location) {
+  return TRY(internal::Place::parse(location)).digest;
+}
+
+namespace internal {
+
 std::string prefix_name(unsigned prefix) {
   const auto byte = static_cast<std::byte>(prefix);
   return to_hex(std::span(&byte, 1));
@@ -103,4 +112,5 @@ Error blob_unknown(const Location& location) {
   return Error{Code::kNotFound, Subject::kBlob, "blob unknown to registry", location.value};
 }
 
-}  // namespace roadstead::storage::internal
+}  // namespace internal
+}  // namespace roadstead::storage

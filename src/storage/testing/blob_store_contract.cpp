@@ -355,6 +355,19 @@ TEST_P(BlobStoreContract, ThreadsMayUploadAndRemoveTheSameContent) {
   EXPECT_THAT(store().stale_uploads(kAnyAge).value(), IsEmpty());
 }
 
+TEST_P(BlobStoreContract, ReplacingContentLeavesItReadable) {
+  const Location location = put(store(), "abc").value();
+  for (int i = 0; i < 2; ++i) {
+    const auto writer = begin_with(store(), "abc");
+    writer->replace_existing();
+    EXPECT_EQ(writer->commit(Digest::of("abc")).value(), location);
+    EXPECT_EQ(get(store(), location).value(), "abc");
+    ASSERT_TRUE(store().remove(std::span(&location, 1)));  // And where nothing is to replace.
+  }
+  EXPECT_EQ(digest_at(location).value(), Digest::of("abc"));
+  EXPECT_FALSE(digest_at(Location{"../etc"}));
+}
+
 TEST_P(BlobStoreContract, FreeSpaceIsToldWhereThereIsALimit) {
   const auto space = store().free_space();
   ASSERT_TRUE(space);
