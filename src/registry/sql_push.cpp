@@ -42,11 +42,21 @@ Result<void> keep_child(db::WriteSession& session, const Holder& holder, const C
   return {};
 }
 
+/// Bytes that are not those of the digest, which something outside damaged, are replaced.
 Result<ManifestId> ensure_manifest(db::WriteSession& session, const NewArtifact& artifact) {
   const std::string& digest = artifact.digest.to_string();
-  const auto found = TRY(session.first("SELECT id FROM manifest WHERE digest = ?", {digest},
-                                       [](const db::Row& row) { return row.id<ManifestId>(0); }));
+  bool intact = false;
+  const auto found = TRY(session.first(
+      "SELECT id, size = ? AND bytes = ? FROM manifest WHERE digest = ?",
+      {artifact.bytes.size(), bytes_of(artifact.bytes), digest}, [&](const db::Row& row) {
+        intact = row.boolean(1);
+        return row.id<ManifestId>(0);
+      }));
   if (found) {
+    if (!intact) {
+      TRY(session.execute("UPDATE manifest SET size = ?, bytes = ? WHERE id = ?",
+                          {artifact.bytes.size(), bytes_of(artifact.bytes), *found}));
+    }
     return *found;
   }
   const auto& config = artifact.manifest.config;
@@ -125,12 +135,23 @@ Result<void> list_new(db::WriteSession& session, RepositoryId repository, Artifa
   return relist_referrers(session, repository, artifact.digest.to_string());
 }
 
+struct PresentArtifact {
+  ArtifactId id;
+  ManifestId manifest;
+  Time leased_until;
+};
+
 /// A push of what is there already: it lives on, and for another lease at least.
-Result<void> renew(db::WriteSession& session, const Options& options, ArtifactId artifact,
-                   Time leased_until) {
-  const Time until = std::max(leased_until, session.now() + options.lease());
+Result<void> renew(db::WriteSession& session, const Options& options,
+                   const PresentArtifact& present, const NewArtifact& artifact) {
+  const ManifestId manifest = TRY(ensure_manifest(session, artifact));
+  if (manifest != present.manifest) {
+    TRY(session.execute("UPDATE artifact SET manifest_id = ? WHERE id = ?",
+                        {manifest, present.id}));
+  }
+  const Time until = std::max(present.leased_until, session.now() + options.lease());
   TRY(session.execute("UPDATE artifact SET leased_until = ?, condemned_at = NULL WHERE id = ?",
-                      {until, artifact}));
+                      {until, present.id}));
   return {};
 }
 
@@ -149,18 +170,15 @@ Result<StoredArtifact> store_artifact(db::WriteSession& session, const Options& 
   for (const Child& child : artifact.references.children) {
     TRY(keep_child(session, holder, child));
   }
-  struct Present {
-    ArtifactId id;
-    Time leased_until;
-  };
   const auto present = TRY(session.first(
-      "SELECT id, leased_until FROM artifact WHERE repository_id = ? AND digest = ?",
-      {holder.repository, artifact.digest.to_string()},
-      [](const db::Row& row) { return Present{row.id<ArtifactId>(0), row.time(1)}; }));
+      "SELECT id, manifest_id, leased_until FROM artifact WHERE repository_id = ? AND digest = ?",
+      {holder.repository, artifact.digest.to_string()}, [](const db::Row& row) {
+        return PresentArtifact{row.id<ArtifactId>(0), row.id<ManifestId>(1), row.time(2)};
+      }));
   StoredArtifact stored;
   if (present) {
     stored = {present->id, false};
-    TRY(renew(session, options, present->id, present->leased_until));
+    TRY(renew(session, options, *present, artifact));
   } else {
     stored.id = TRY(insert_artifact(session, options, holder, artifact));
     stored.created = true;
