@@ -1,5 +1,6 @@
 #include <string>
 
+#include "project/check.h"
 #include "project/internal/lists.h"
 
 namespace roadstead::project::internal {
@@ -76,3 +77,11 @@ Result<void> set_public(db::WriteSession& session, ProjectId id, bool is_public)
 }
 
 }  // namespace roadstead::project::internal
+
+namespace roadstead::project {
+
+std::vector<auth::CountedList> counted_lists() {
+  return {internal::all_projects(), internal::public_projects()};
+}
+
+}  // namespace roadstead::project

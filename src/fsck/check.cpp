@@ -1,0 +1,53 @@
+#include "fsck/check.h"
+
+#include <utility>
+
+#include "fsck/internal/pass.h"
+
+namespace roadstead::fsck {
+namespace internal {
+
+bool Wanted::add(const registry::MissingEdge& edge) {
+  if (count >= kMax) {
+    complete = false;
+    return false;
+  }
+  edges[edge.digest].push_back(edge);
+  ++count;
+  return true;
+}
+
+Result<void> Pass::go_on() const {
+  if (stop.stop_requested()) {
+    return Error{Code::kUnavailable, Subject::kNone, "the check was stopped", {}};
+  }
+  return {};
+}
+
+Result<bool> Pass::repair(const std::function<Result<bool>(db::WriteSession&)>& fix) const {
+  if (!options.repair) {
+    return false;
+  }
+  return stores.database.write(fix);
+}
+
+}  // namespace internal
+
+Result<Report> Check::run(const std::stop_token& stop) {
+  internal::Pass pass{{parts_.database, parts_.store, parts_.locks}, options_, stop};
+  // Lists first, because correcting rows moves entries of lists; files after edges, which tell what
+  // is wanted; quotas after all that changes what a project counts.
+  const std::pair<const char*, Result<void> (*)(internal::Pass&)> stages[] = {
+      {"lists", internal::check_lists}, {"manifests", internal::check_manifests},
+      {"rows", internal::check_rows},   {"uploads", internal::check_staged},
+      {"files", internal::check_files}, {"quotas", internal::check_quota},
+      {"blobs", internal::check_blobs},
+  };
+  for (const auto& [name, check] : stages) {
+    stage_ = name;
+    TRY(check(pass));
+  }
+  return std::move(pass.report);
+}
+
+}  // namespace roadstead::fsck

@@ -1,0 +1,228 @@
+#include <chrono>
+#include <set>
+
+#include "fsck/internal/pass.h"
+
+namespace roadstead::fsck::internal {
+namespace {
+
+constexpr std::size_t kPage = 500;
+constexpr std::size_t kBlobsPage = 200;
+/// A request that writes nothing for so long was ended long ago.
+constexpr std::chrono::minutes kStagedAge{10};
+/// How often a blob is looked at that others keep changing.
+constexpr int kTriesMax = 3;
+
+/// A token of stale_uploads() is what the tokens of the same upload begin with, up to a '/'.
+void add_beginnings(std::set<std::string, std::less<>>& known, const std::string& token) {
+  known.insert(token);
+  for (std::size_t at = token.find('/'); at != std::string::npos; at = token.find('/', at + 1)) {
+    known.insert(token.substr(0, at));
+  }
+}
+
+Result<std::set<std::string, std::less<>>> tokens_of_uploads(Pass& pass) {
+  std::set<std::string, std::less<>> known;
+  for (std::string after;;) {
+    const auto page = TRY(pass.stores.database.read(
+        [&](db::ReadSession& session) { return registry::uploads_after(session, after, kPage); }));
+    for (const registry::OpenUpload& upload : page) {
+      add_beginnings(known, upload.token);
+    }
+    if (page.empty()) {
+      return known;
+    }
+    after = page.back().id;
+  }
+}
+
+struct Stray {
+  storage::Location location;
+  std::string digest;
+};
+
+/// Content that manifests refer to and whose row was lost: it gets its row back, with the edges to
+/// it, if its bytes are what they should be.
+Result<bool> adopt(Pass& pass, const Stray& stray, std::uint64_t size) {
+  if (!pass.options.repair) {
+    return false;
+  }
+  registry::BlobRow row;
+  row.digest = stray.digest;
+  row.location = stray.location;
+  row.size = static_cast<std::int64_t>(size);
+  const Verdict verdict =
+      TRY(look_at(pass.stores.database, pass.stores.store, row, {.hash = true, .pace = {}}));
+  if (verdict.state != State::kGood) {
+    return false;
+  }
+  TRY(pass.stores.database.write([&](db::WriteSession& session) {
+    return registry::adopt_blob(session, stray.digest, row.size, stray.location);
+  }));
+  const auto edges = pass.wanted.edges.find(stray.digest);
+  for (const registry::MissingEdge& edge : edges->second) {
+    TRY(pass.stores.database.write(
+        [&](db::WriteSession& session) { return registry::restore_edge(session, edge); }));
+  }
+  return true;
+}
+
+Result<void> check_stray(Pass& pass, const Stray& stray) {
+  // An upload publishes and then writes its row, both under this lock.
+  const auto guard = pass.stores.locks.lock(stray.digest);
+  const bool known = TRY(pass.stores.database.read([&](db::ReadSession& session) {
+    return registry::is_accounted_for(session, stray.digest, stray.location);
+  }));
+  const auto size = pass.stores.store.stat(stray.location);
+  if (known || (!size && size.error().code == Code::kNotFound)) {
+    return {};
+  }
+  if (!size) {
+    return size.error();
+  }
+  if (pass.wanted.edges.contains(stray.digest)) {
+    const bool adopted = TRY(adopt(pass, stray, *size));
+    if (adopted) {
+      pass.wanted.adopted.insert(stray.digest);
+    }
+    pass.report.add({"blob_row_missing", stray.digest, "manifests refer to it", adopted});
+    return {};
+  }
+  const auto queue = [&](db::WriteSession& session) -> Result<bool> {
+    TRY(registry::queue_removal(session, stray.digest, stray.location));
+    return true;
+  };
+  const bool queued = pass.wanted.complete && TRY(pass.repair(queue));
+  pass.report.add({"leaked_file", stray.digest, {}, queued});
+  return {};
+}
+
+Result<std::vector<Stray>> strays_of(Pass& pass, const std::vector<storage::Location>& page) {
+  return pass.stores.database.read([&](db::ReadSession& session) -> Result<std::vector<Stray>> {
+    std::vector<Stray> strays;
+    for (const storage::Location& location : page) {
+      const auto digest = TRY(storage::digest_at(location));
+      if (!TRY(registry::is_accounted_for(session, digest.to_string(), location))) {
+        strays.push_back({location, digest.to_string()});
+      }
+    }
+    return strays;
+  });
+}
+
+/// Found damaged before. Only reading all of it can tell that it is not any more.
+Result<void> check_marked(Pass& pass, const registry::BlobRow& blob, const Verdict& verdict) {
+  const bool sound = pass.options.deep && verdict.state == State::kGood;
+  const bool repaired = sound && pass.options.repair && TRY(record(pass.stores, blob, verdict));
+  pass.report.add({"blob_damaged", blob.digest,
+                   sound ? "it was found damaged, and is good now"
+                         : "it was found damaged; pushing it again heals it",
+                   repaired});
+  return {};
+}
+
+/// False when somebody changed the blob meanwhile: it is to be looked at again.
+Result<bool> check_blob(Pass& pass, const registry::BlobRow& blob) {
+  const auto pace = [&](std::size_t bytes) {
+    pass.report.bytes += bytes;
+    return !pass.stop.stop_requested();
+  };
+  const Verdict verdict = TRY(look_at(pass.stores.database, pass.stores.store, blob,
+                                      {.hash = pass.options.deep, .pace = pace}));
+  if (blob.damaged_at) {
+    TRY(check_marked(pass, blob, verdict));
+    return true;
+  }
+  if (verdict.state == State::kGood) {
+    return true;
+  }
+  const bool stands = TRY(pass.options.repair ? record(pass.stores, blob, verdict)
+                                              : still_stands(pass.stores, blob, verdict));
+  if (stands) {
+    pass.report.add({std::string(kind_of(verdict.state)), blob.digest,
+                     pass.options.repair ? "marked as damaged; pushing it again heals it" : "",
+                     false});
+  }
+  return stands;
+}
+
+Result<void> check_blob_until_it_rests(Pass& pass, registry::BlobRow blob) {
+  for (int i = 0; i < kTriesMax; ++i) {
+    TRY(pass.go_on());
+    if (TRY(check_blob(pass, blob))) {
+      return {};
+    }
+    auto now = TRY(pass.stores.database.read(
+        [&](db::ReadSession& session) { return registry::find_blob_row(session, blob.digest); }));
+    if (!now) {
+      return {};
+    }
+    blob = std::move(*now);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_staged(Pass& pass) {
+  const auto staged = TRY(pass.stores.store.stale_uploads(kStagedAge));
+  if (staged.empty()) {
+    return {};
+  }
+  const auto known = TRY(tokens_of_uploads(pass));
+  for (const std::string& token : staged) {
+    TRY(pass.go_on());
+    ++pass.report.files;
+    if (known.contains(token)) {
+      continue;
+    }
+    // No answer told anybody of these bytes: a request ended without leaving a row.
+    bool discarded = false;
+    if (pass.options.repair) {
+      TRY(pass.stores.store.discard(token));
+      discarded = true;
+    }
+    pass.report.add({"leaked_upload", token, {}, discarded});
+  }
+  return {};
+}
+
+Result<void> check_files(Pass& pass) {
+  for (std::string cursor;;) {
+    TRY(pass.go_on());
+    const auto page = TRY(pass.stores.store.list(cursor, kPage));
+    if (page.empty()) {
+      break;
+    }
+    pass.report.files += page.size();
+    for (const Stray& stray : TRY(strays_of(pass, page))) {
+      TRY(check_stray(pass, stray));
+    }
+    cursor = page.back().value;
+  }
+  for (const auto& [digest, edges] : pass.wanted.edges) {
+    const bool back = pass.wanted.adopted.contains(digest);
+    for (const registry::MissingEdge& edge : edges) {
+      pass.report.add({"edge_missing", edge.object, std::string(back ? "" : kTargetLost), back});
+    }
+  }
+  return {};
+}
+
+Result<void> check_blobs(Pass& pass) {
+  for (BlobId after;;) {
+    const auto page = TRY(pass.stores.database.read([&](db::ReadSession& session) {
+      return registry::blobs_after(session, after, kBlobsPage);
+    }));
+    if (page.empty()) {
+      return {};
+    }
+    for (const registry::BlobRow& blob : page) {
+      TRY(check_blob_until_it_rests(pass, blob));
+      ++pass.report.blobs;
+    }
+    after = page.back().id;
+  }
+}
+
+}  // namespace roadstead::fsck::internal
