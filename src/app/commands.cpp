@@ -7,6 +7,7 @@
 
 #include "api/v2/describe.h"
 #include "app/admin.h"
+#include "app/fsck_command.h"
 #include "app/gc_command.h"
 #include "app/serve.h"
 #include "app/settings.h"
@@ -51,6 +52,20 @@ struct SettingFlags {
     return load_settings(sources);
   }
 };
+
+void add_fsck_flags(CLI::App& command, FsckCommand& options) {
+  command.add_flag("--repair", options.repair, "correct what can be corrected without a loss");
+  command.add_flag("--deep", options.deep, "read every blob and compare it with its digest");
+  command.add_flag("--json", options.json, "print the report as JSON");
+}
+
+void add_gc_flags(CLI::App& command, gc::Parameters& parameters) {
+  command.add_flag("--dry-run", parameters.dry_run, "only list what would be removed");
+  command.add_flag("--delete-untagged", parameters.delete_untagged,
+                   "remove untagged artifacts as well");
+  command.add_option("--workers", parameters.workers, "threads that remove content, 1 to 10")
+      ->capture_default_str();
+}
 
 int report(const Error& error, const CommandEnvironment& environment) {
   environment.print_error(fmt::format("roadstead: {}\n", error.message));
@@ -104,6 +119,17 @@ int gc_command(const SettingFlags& flags, const gc::Parameters& parameters,
   return done ? 0 : report(done.error(), environment);
 }
 
+int check_store(const SettingFlags& flags, const FsckCommand& command,
+                const CommandEnvironment& environment) {
+  const auto settings = flags.load(environment);
+  if (!settings) {
+    // Its exit code 1 means something else.
+    report(settings.error(), environment);
+    return kUsage;
+  }
+  return run_fsck(*settings, command, {environment.print, environment.print_error});
+}
+
 int serve_command(const SettingFlags& flags, const CommandEnvironment& environment) {
   const auto settings = flags.load(environment);
   if (!settings) {
@@ -111,6 +137,26 @@ int serve_command(const SettingFlags& flags, const CommandEnvironment& environme
   }
   const auto done = serve(*settings, [&] { return flags.load(environment); }, environment.print);
   return done ? 0 : report(done.error(), environment);
+}
+
+/// Nothing when a command is to be run; else the exit code, help or complaint being printed.
+std::optional<int> parse(CLI::App& app, int argc, const char* const* argv,
+                         const CommandEnvironment& environment) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    // The deepest command that was named is the one help is wanted for.
+    const CLI::App* named = &app;
+    while (!named->get_subcommands().empty()) {
+      named = named->get_subcommands().front();
+    }
+    environment.print(named->help());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    environment.print_error(fmt::format("roadstead: {}\nTry: roadstead --help\n", error.what()));
+    return kUsage;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -132,6 +178,11 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   CLI::App* show =
       config->add_subcommand("show", "print the effective configuration, secrets masked");
   flags.add_to(*show);
+  CLI::App* fsck =
+      app.add_subcommand("fsck", "check the database and the stored content against each other");
+  FsckCommand fsck_options;
+  add_fsck_flags(*fsck, fsck_options);
+  flags.add_to(*fsck);
   CLI::App* version = app.add_subcommand("version", "print the version");
   CLI::App* openapi =
       app.add_subcommand("openapi", "print the OpenAPI description of the REST API");
@@ -149,28 +200,12 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   CLI::App* collect = app.add_subcommand(
       "gc", "collect garbage now, in the running server or without one, and follow its log");
   gc::Parameters collection;
-  collect->add_flag("--dry-run", collection.dry_run, "only list what would be removed");
-  collect->add_flag("--delete-untagged", collection.delete_untagged,
-                    "remove untagged artifacts as well");
-  collect->add_option("--workers", collection.workers, "threads that remove content, 1 to 10")
-      ->capture_default_str();
+  add_gc_flags(*collect, collection);
   flags.add_to(*collect);
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    // The deepest command that was named is the one help is wanted for.
-    const CLI::App* named = &app;
-    while (!named->get_subcommands().empty()) {
-      named = named->get_subcommands().front();
-    }
-    environment.print(named->help());
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    environment.print_error(fmt::format("roadstead: {}\nTry: roadstead --help\n", error.what()));
-    return kUsage;
+  if (const auto code = parse(app, argc, argv, environment)) {
+    return *code;
   }
-
   if (serve_app->parsed()) {
     return serve_command(flags, environment);
   }
@@ -179,6 +214,9 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   }
   if (show->parsed()) {
     return show_configuration(flags, environment);
+  }
+  if (fsck->parsed()) {
+    return check_store(flags, fsck_options, environment);
   }
   if (version->parsed()) {
     environment.print(fmt::format("roadstead {}\n", kVersion));

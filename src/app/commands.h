@@ -16,7 +16,7 @@ struct CommandEnvironment {
 };
 
 /// The program: parses the command line and runs the command. Exit code: 0 done, 1 failed, 2 wrong
-/// usage or configuration.
+/// usage or configuration; those of fsck are in docs/fsck.md.
 int run_command(int argc, const char* const* argv, const CommandEnvironment& environment);
 
 }  // namespace roadstead::app

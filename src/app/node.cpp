@@ -7,6 +7,7 @@
 
 #include "app/admin.h"
 #include "app/data_directory.h"
+#include "app/fsck_command.h"
 #include "app/metrics_endpoint.h"
 #include "app/observer.h"
 #include "app/opening.h"
@@ -137,6 +138,8 @@ struct Node::Parts {
   std::optional<auth::UserStore> users;
   registry::Options registry_options;
   std::optional<registry::Uploads> uploads;
+  std::optional<fsck::Runner> checks;
+  std::optional<fsck::Scrubber> scrubber;
   std::optional<sys::ThreadPool> workers;
   std::unique_ptr<RequestObserver> observer;
   std::optional<gc::Collector> collector;
@@ -179,6 +182,10 @@ void Node::Parts::wire() {
       auth::make_authenticator({*database, *passwords, *tokens, *throttle, clock, logger});
   users.emplace(*database, *passwords);
   uploads.emplace(*database, *store, locks, registry_options);
+  checks.emplace(fsck::Check::Parts{*database, *store, locks}, logger);
+  scrubber.emplace(
+      fsck::Scrubber::Parts{*database, *store, locks, logger},
+      fsck::Scrubber::Options{settings.scrub_bytes_per_second.value, settings.scrub_interval});
   workers.emplace(
       sys::ThreadPool::Options{"worker", worker_threads(settings), kWorkQueueMax, kWorkWaitMax});
   observer = std::make_unique<RequestObserver>(metrics, logger, settings.log_access);
@@ -199,6 +206,7 @@ void Node::Parts::wire() {
   export_process(metrics, *database, *workers);
   export_tokens(metrics, *tokens);
   export_collector(metrics, *collector);
+  export_scrubber(metrics, *scrubber);
 }
 
 Result<void> Node::Parts::listen() {
@@ -243,7 +251,9 @@ Result<void> Node::Parts::listen() {
   }
   admin = TRY(sys::LocalServer::start(
       DataDirectory::admin_socket(directory.path()), [this](std::string_view request) {
-        return answer_admin_request({*users, *collector, *database}, request);
+        auto answer = answer_fsck_request(*checks, settings.sparse_indexes, request);
+        return answer ? std::move(*answer)
+                      : answer_admin_request({*users, *collector, *database}, request);
       }));
   return {};
 }

@@ -66,6 +66,8 @@ struct Settings {
   Seconds gc_grace{2 * 60 * 60};
   Seconds gc_interval{60};
   bool gc_delete_untagged = false;
+  Bytes scrub_bytes_per_second{std::uint64_t{8} << 20U};
+  Seconds scrub_interval{7 * 24 * 60 * 60};
 };
 
 /// One row of the table that file, environment, flags, `config show` and the documentation share.

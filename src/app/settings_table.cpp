@@ -101,6 +101,12 @@ constexpr std::array kEntries{
     SettingEntry{"gc.delete_untagged", "ROADSTEAD_GC_DELETE_UNTAGGED",
                  "whether collections by itself remove untagged artifacts",
                  &Settings::gc_delete_untagged},
+    SettingEntry{"scrub.bytes_per_second", "ROADSTEAD_SCRUB_BYTES_PER_SECOND",
+                 "how much stored content is read again and verified in a second; 0: none",
+                 &Settings::scrub_bytes_per_second, 0, kNoBound},
+    SettingEntry{"scrub.interval", "ROADSTEAD_SCRUB_INTERVAL",
+                 "how long verified content is left alone", &Settings::scrub_interval, 0,
+                 365 * kDay},
 };
 
 }  // namespace

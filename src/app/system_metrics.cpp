@@ -80,6 +80,24 @@ void export_collector(metrics::Registry& metrics, const gc::Collector& collector
   });
 }
 
+void export_scrubber(metrics::Registry& metrics, const fsck::Scrubber& scrubber) {
+  auto& bytes = metrics.gauge("roadstead_scrub_bytes_total", "Stored bytes that were verified");
+  auto& blobs = metrics.gauge("roadstead_scrub_blobs_total", "Blobs that were verified");
+  auto& damaged = metrics.gauge("roadstead_scrub_damaged_total", "Blobs that were found damaged");
+  auto& oldest =
+      metrics.gauge("roadstead_scrub_oldest_age_seconds",
+                    "How long ago the blob was verified that was not verified for longest");
+  metrics.before_scrape([&] {
+    const fsck::Scrubber::Statistics statistics = scrubber.statistics();
+    bytes.set(static_cast<double>(statistics.bytes));
+    blobs.set(static_cast<double>(statistics.blobs));
+    damaged.set(static_cast<double>(statistics.damaged));
+    if (const auto age = scrubber.oldest_age()) {
+      oldest.set(static_cast<double>(age->count()));
+    }
+  });
+}
+
 void export_server(metrics::Registry& metrics, http::Server& server) {
   auto& open = metrics.gauge("roadstead_http_connections_open", "Open connections");
   auto& accepted =
