@@ -160,22 +160,26 @@ TEST_F(CheckTest, AFlippedBitIsFoundByReadingAndHealsByPush) {
 }
 
 TEST_F(CheckTest, ContentThatIsARow) {
-  bench.execute("CREATE TABLE IF NOT EXISTS blob_content (blob_id INTEGER, bytes BLOB)");
-  bench.execute("DELETE FROM blob_content");
-  bench.execute("UPDATE blob SET location = 'inline' WHERE id = ?", {layer_id()});
-  std::filesystem::remove(file_of(kLayer));
-  EXPECT_EQ(kinds_of(check()), "blob_missing");
-  bench.execute("INSERT INTO blob_content (blob_id, bytes) VALUES (?, ?)",
-                {layer_id(), bytes_of(kLayer)});
-  expect_clean();
-  bench.execute("UPDATE blob_content SET bytes = ? WHERE blob_id = ?",
-                {bytes_of("short"), layer_id()});
+  const std::int64_t id = layer_id(kConfig);
+  ASSERT_EQ(bench.number("SELECT COUNT(*) FROM blob_content WHERE blob_id = ?", {id}), 1);
+  const auto put = [&](std::string_view content) {
+    bench.execute("UPDATE blob_content SET bytes = ? WHERE blob_id = ?", {bytes_of(content), id});
+  };
+  put("short");
   EXPECT_EQ(kinds_of(check()), "blob_size");
-  bench.execute("UPDATE blob_content SET bytes = ? WHERE blob_id = ?",
-                {bytes_of(flipped(kLayer)), layer_id()});
+  put(flipped(kConfig));
   EXPECT_EQ(check().found(), 0U);
   expect_stays("blob_corrupt", {.deep = true});
   EXPECT_EQ(kinds_of(check()), "blob_damaged");
+  bench.put_blob("p/app", kConfig);
+  expect_clean();
+  bench.execute("DELETE FROM blob_content WHERE blob_id = ?", {id});
+  expect_stays("blob_missing");
+  bench.put_blob("p/app", kConfig);
+  expect_clean();
+  bench.execute("INSERT INTO blob_content (blob_id, bytes) VALUES (?, ?)",
+                {layer_id(), bytes_of("stray")});
+  expect_repaired("content_without_blob");
 }
 
 TEST_F(CheckTest, WhatIsGoodAgainLosesItsMark) {
@@ -367,9 +371,11 @@ TEST_F(CheckTest, WhatAProjectCounts) {
 }
 
 TEST_F(CheckTest, QueuedContentThatIsNamedAgain) {
-  const std::string layer = model::Digest::of(kLayer).to_string();
-  bench.execute("INSERT INTO deleting (location, digest, added_at) VALUES (?, ?, ?)",
-                {layer, layer, bench.clock.now()});
+  bench.execute(
+      "INSERT INTO deleting (location, digest, added_at) SELECT location, digest, ? FROM blob "
+      "WHERE "
+      "id = ?",
+      {bench.clock.now(), layer_id()});
   expect_clean();  // The collector will let it go.
   bench.clock.advance(std::chrono::hours(25));
   expect_repaired("deleting_live");
