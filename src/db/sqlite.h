@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,6 +44,18 @@ class SqliteDatabase : public Database {
   static Result<std::unique_ptr<SqliteDatabase>> open(const SqliteOptions& options,
                                                       const Clock& clock, log::Logger logger);
   [[nodiscard]] virtual SqliteStatistics statistics() const = 0;
+  /// Writes a consistent copy of the database, as it is at some moment of the call, into a new file
+  /// (mode 0600), which survives power loss when this returns. Readers and writers go on; the
+  /// write-ahead log is not emptied meanwhile. Errors: kConflict + kStorage when there is such a
+  /// file; kUnavailable when the disk is full. What a failure leaves is removed.
+  virtual Result<void> copy_to(const std::filesystem::path& path) = 0;
 };
+
+/// Runs `fn` on a database file that no process writes, such as what copy_to() made. Neither the
+/// file nor its schema is changed.
+Result<void> read_sqlite_file(const std::filesystem::path& path, const Clock& clock,
+                              const std::function<Result<void>(ReadSession&)>& fn);
+/// Whether the file is a whole database. Errors: kInvalid + kDatabase with what is wrong.
+Result<void> check_sqlite_file(const std::filesystem::path& path);
 
 }  // namespace roadstead::db

@@ -8,6 +8,7 @@
 #include "db/internal/sqlite_writer.h"
 #include "db/migration.h"
 #include "db/sqlite.h"
+#include "sys/file.h"
 
 namespace roadstead::db {
 namespace {
@@ -75,12 +76,19 @@ Result<void> apply_migrations(SqliteConnection& connection, const Clock& clock,
   return {};
 }
 
+Result<void> sync_copy(const std::filesystem::path& path) {
+  auto file = TRY(sys::File::open(path, sys::File::Mode::kReadWrite));
+  TRY(file.sync_data());
+  return sys::sync_directory(path.parent_path());
+}
+
 class SqliteDatabaseImpl final : public SqliteDatabase {
  public:
   SqliteDatabaseImpl(const SqliteOptions& options, const Clock& clock, log::Logger logger,
                      std::unique_ptr<SqliteConnection> writer,
                      std::unique_ptr<SqliteCheckpointer> checkpointer)
       : clock_(clock),
+        source_(connection_options(options, Access::kRead)),
         checkpointer_(std::move(checkpointer)),
         writer_(std::move(writer), clock, logger,
                 {.queue_max = options.write_queue_max,
@@ -94,6 +102,7 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
   [[nodiscard]] bool reads_are_local() const override { return true; }
   Result<void> ping() override;
   [[nodiscard]] SqliteStatistics statistics() const override;
+  Result<void> copy_to(const std::filesystem::path& path) override;
 
  protected:
   Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn,
@@ -108,6 +117,7 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
   void return_reader(std::unique_ptr<SqliteConnection> connection);
 
   const Clock& clock_;
+  const SqliteConnection::Options source_;  ///< Of connections that make copies.
   std::atomic<std::uint64_t> read_sessions_ = 0;
   std::atomic<std::uint64_t> read_statements_ = 0;
   std::unique_ptr<SqliteCheckpointer> checkpointer_;
@@ -163,6 +173,26 @@ Result<void> SqliteDatabaseImpl::ping() {
   });
 }
 
+Result<void> SqliteDatabaseImpl::copy_to(const std::filesystem::path& path) {
+  // A connection of its own: it reads every page once, which would empty the cache of another.
+  const auto source = TRY(SqliteConnection::open(source_));
+  TRY(ReadTransaction::begin(*source));
+  const ReadTransaction transaction(*source);
+  // The transaction begins with its first read.
+  TRY(source->run("SELECT 1 FROM schema_version LIMIT 1"));
+  Result<void> copied = source->copy_to(path);
+  if (!copied && copied.error().code == Code::kConflict) {
+    return copied;
+  }
+  if (copied) {
+    copied = sync_copy(path);
+  }
+  if (!copied) {
+    static_cast<void>(sys::remove(path));  // The first error is the one to tell.
+  }
+  return copied;
+}
+
 SqliteStatistics SqliteDatabaseImpl::statistics() const {
   return {.commits = writer_.commits(),
           .write_functions = writer_.functions(),
@@ -185,6 +215,28 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const SqliteOptions
   report_commits(*writer, *checkpointer);
   return std::unique_ptr<SqliteDatabase>(std::make_unique<SqliteDatabaseImpl>(
       options, clock, logger, std::move(writer), std::move(checkpointer)));
+}
+
+Result<void> read_sqlite_file(const std::filesystem::path& path, const Clock& clock,
+                              const std::function<Result<void>(ReadSession&)>& fn) {
+  const auto connection = TRY(SqliteConnection::open({.path = path, .access = Access::kFrozen}));
+  TRY(ReadTransaction::begin(*connection));
+  const ReadTransaction transaction(*connection);
+  SqliteSession session(*connection, clock);
+  return fn(session);
+}
+
+Result<void> check_sqlite_file(const std::filesystem::path& path) {
+  const auto connection = TRY(SqliteConnection::open({.path = path, .access = Access::kFrozen}));
+  std::string verdict;
+  TRY(connection->each("PRAGMA integrity_check(1)", {}, [&](const Row& row) {
+    verdict = row.text(0);
+    return false;
+  }));
+  if (verdict != "ok") {
+    return Error{Code::kInvalid, Subject::kDatabase, path.string() + " is damaged: " + verdict, {}};
+  }
+  return {};
 }
 
 }  // namespace roadstead::db

@@ -56,6 +56,10 @@ TEST_F(RemoveTest, AManifestGoesWithItsTagsAndLeavesTrashAndReviews) {
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM artifact_trash WHERE digest = ? AND tags = ?",
                          {digest.to_string(), R"(["v1","v2"])"}),
             1);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM artifact_trash WHERE project_id = ? AND taken_with "
+                         "= '' AND extra_attributes <> ''",
+                         {project}),
+            1);
   EXPECT_EQ(bench.number("SELECT artifact_count FROM repository"), 1);
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM review WHERE kind = 'manifest'"), 1);
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM review WHERE kind = 'repository_blob' AND due_at "

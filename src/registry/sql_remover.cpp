@@ -44,7 +44,11 @@ Result<bool> Remover::remove(ArtifactId artifact) {
       stack.push_back(std::move(*referrer));
       continue;
     }
-    if (!TRY(remove_one(stack.back()))) {
+    std::string_view subject;
+    if (stack.size() > 1) {
+      subject = stack.at(stack.size() - 2).digest;
+    }
+    if (!TRY(remove_one(stack.back(), subject))) {
       return false;
     }
     stack.pop_back();
@@ -68,13 +72,13 @@ Result<std::optional<Remover::Frame>> Remover::next_referrer(Frame& subject) {
   return next;
 }
 
-Result<bool> Remover::remove_one(const Frame& frame) {
+Result<bool> Remover::remove_one(const Frame& frame, std::string_view subject) {
   const auto tags = TRY(remove_tags(frame));
   if (exhausted()) {
     return false;
   }
   TRY(remove_edges(frame.artifact));
-  TRY(remove_row(frame, tags));
+  TRY(remove_row(frame, tags, subject));
   return true;
 }
 
@@ -121,7 +125,25 @@ Result<void> Remover::remove_edges(ArtifactId artifact) {
   return {};
 }
 
-Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::string>& tags) {
+/// Keeps what restoring it needs and its manifest does not tell.
+Result<void> Remover::throw_away(const Frame& frame, std::string_view tags,
+                                 std::string_view subject) {
+  const bool whole = scope_.whole_repository;
+  // With its repository an untagged referrer goes because its subject does, though nobody looked.
+  const bool along = whole && tags == "[]";
+  TRY(session_.execute(
+      "INSERT INTO artifact_trash (repository_id, repository_name, manifest_id, digest, tags, "
+      "operator, op_time, project_id, taken_with, extra_attributes) "
+      "SELECT repository_id, ?, manifest_id, digest, ?, ?, ?, project_id, "
+      "CASE WHEN ? THEN COALESCE(subject_digest, '') ELSE ? END, extra_attributes "
+      "FROM artifact WHERE id = ?",
+      {scope_.repository_name, tags, scope_.operator_name, session_.now(), along, subject,
+       frame.artifact}));
+  return {};
+}
+
+Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::string>& tags,
+                                 std::string_view subject) {
   struct Stored {
     ManifestId manifest;
     std::int64_t size = 0;
@@ -134,11 +156,7 @@ Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::stri
   CHECK(stored.has_value());
   const Time now = session_.now();
   const std::string names = tags_json(tags);
-  TRY(session_.insert(
-      "INSERT INTO artifact_trash (repository_id, repository_name, manifest_id, digest, tags, "
-      "operator, op_time) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      {scope_.holder.repository, scope_.repository_name, stored->manifest, frame.digest, names,
-       scope_.operator_name, now}));
+  TRY(throw_away(frame, names, subject));
   if (!scope_.whole_repository) {
     TRY(unlist_artifact(session_, frame.artifact));
   }

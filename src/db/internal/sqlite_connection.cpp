@@ -117,6 +117,20 @@ Result<void> create_private(const std::filesystem::path& path) {
   return {};
 }
 
+/// Names the file to SQLite as one that does not change: it then neither locks it nor looks for a
+/// log beside it.
+std::string frozen_uri(const std::filesystem::path& path) {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(path).string()) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02X}", static_cast<unsigned>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 /// A statement taken from the cache, or a temporary one when the cached one is being stepped.
@@ -155,6 +169,9 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const Options& 
   if (write) {
     TRY(create_private(options.path));
   }
+  if (options.access == Access::kFrozen) {
+    return open_frozen(options);
+  }
   sqlite3* handle = nullptr;
   // unix-excl: one process owns the file and holds its lock, so the locks and the index of the
   // write-ahead log live in memory: two system calls less for each read transaction.
@@ -163,6 +180,22 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const Options& 
                     SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   const std::string vfs = log_vfs(options.vfs.empty() ? "unix-excl" : options.vfs);
   const int code = sqlite3_open_v2(options.path.c_str(), &handle, flags, vfs.c_str());
+  if (handle == nullptr) {
+    return error_of(SQLITE_NOMEM, sqlite3_errstr(SQLITE_NOMEM));
+  }
+  std::unique_ptr<SqliteConnection> connection(new SqliteConnection(handle));
+  if (code != SQLITE_OK) {
+    return connection->error(code);
+  }
+  TRY(connection->configure(options));
+  return connection;
+}
+
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_frozen(const Options& options) {
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+                    SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(frozen_uri(options.path).c_str(), &handle, flags, "unix");
   if (handle == nullptr) {
     return error_of(SQLITE_NOMEM, sqlite3_errstr(SQLITE_NOMEM));
   }
@@ -196,7 +229,7 @@ Result<void> SqliteConnection::configure(const Options& options) {
   TRY(pragma("foreign_keys=ON"));
   TRY(pragma("temp_store=MEMORY"));
   TRY(pragma("mmap_size=0"));
-  if (options.access == Access::kRead) {
+  if (options.access != Access::kWrite) {
     // A commit of anybody empties this cache and the kernel keeps the pages anyway, so a larger one
     // costs memory per thread and gains little. Enough for some hundred tags among a million.
     return pragma("cache_size=-4096");

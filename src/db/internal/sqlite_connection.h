@@ -25,7 +25,11 @@ namespace roadstead::db::internal {
 /// Errors of all functions are those of db::ReadSession; no message holds a bound value.
 class SqliteConnection {
  public:
-  enum class Access { kRead, kWrite };
+  enum class Access {
+    kRead,
+    kWrite,
+    kFrozen  ///< Reads a file that nobody writes and leaves nothing beside it.
+  };
   struct Options {
     std::filesystem::path path;
     std::string vfs{};  ///< Name of a registered VFS, or empty for the platform's own.
@@ -47,6 +51,10 @@ class SqliteConnection {
   Result<std::int64_t> execute(std::string_view sql, Params params);
   /// A statement without parameters, e.g. COMMIT.
   Result<void> run(std::string_view sql);
+
+  /// Writes the database as this connection's open read transaction sees it into a new file.
+  /// Errors: kConflict when the file is there. Not synced.
+  Result<void> copy_to(const std::filesystem::path& path);
 
   [[nodiscard]] std::int64_t last_insert_id() const;
   /// False after COMMIT and ROLLBACK, and when the engine itself rolled back (disk full, I/O error,
@@ -75,6 +83,7 @@ class SqliteConnection {
   class Lease;
 
   explicit SqliteConnection(sqlite3* handle) : handle_(handle) {}
+  static Result<std::unique_ptr<SqliteConnection>> open_frozen(const Options& options);
   Result<void> configure(const Options& options);
   Result<Lease> lease(std::string_view sql);
   Result<Prepared*> find_or_prepare(std::string_view sql);

@@ -49,10 +49,13 @@ class Remover {
     std::int64_t last_referrer = 0;
   };
   Result<std::optional<Frame>> next_referrer(Frame& subject);
-  Result<bool> remove_one(const Frame& frame);
+  /// `subject`: whose removal takes it along, or empty.
+  Result<bool> remove_one(const Frame& frame, std::string_view subject);
   Result<std::vector<std::string>> remove_tags(const Frame& frame);
   Result<void> remove_edges(ArtifactId artifact);
-  Result<void> remove_row(const Frame& frame, const std::vector<std::string>& tags);
+  Result<void> remove_row(const Frame& frame, const std::vector<std::string>& tags,
+                          std::string_view subject);
+  Result<void> throw_away(const Frame& frame, std::string_view tags, std::string_view subject);
 
   db::WriteSession& session_;
   Scope scope_;
