@@ -19,6 +19,7 @@ std::vector<Operation> v2_operations(const V2Parts& parts) {
   internal::add_member_operations(operations, parts);
   internal::add_repository_operations(operations, parts);
   internal::add_artifact_operations(operations, parts);
+  internal::add_undo_operations(operations, parts);
   return operations;
 }
 

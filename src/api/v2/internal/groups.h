@@ -16,5 +16,6 @@ void add_metadata_operations(std::vector<Operation>& operations, const V2Parts& 
 void add_member_operations(std::vector<Operation>& operations, const V2Parts& parts);
 void add_repository_operations(std::vector<Operation>& operations, const V2Parts& parts);
 void add_artifact_operations(std::vector<Operation>& operations, const V2Parts& parts);
+void add_undo_operations(std::vector<Operation>& operations, const V2Parts& parts);
 
 }  // namespace roadstead::api::internal
