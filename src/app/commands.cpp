@@ -7,10 +7,12 @@
 
 #include "api/v2/describe.h"
 #include "app/admin.h"
+#include "app/copy_commands.h"
 #include "app/fsck_command.h"
 #include "app/gc_command.h"
 #include "app/serve.h"
 #include "app/settings.h"
+#include "app/trash_commands.h"
 #include "app/version.h"
 
 namespace roadstead::app {
@@ -202,9 +204,19 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   gc::Parameters collection;
   add_gc_flags(*collect, collection);
   flags.add_to(*collect);
+  const auto add_settings = [&](CLI::App& command) { flags.add_to(command); };
+  CopyCommands copies(app, add_settings);
+  TrashCommands trash(app, add_settings);
 
   if (const auto code = parse(app, argc, argv, environment)) {
     return *code;
+  }
+  const auto load = [&] { return flags.load(environment); };
+  if (copies.named()) {
+    return copies.run(load, environment);
+  }
+  if (trash.named()) {
+    return trash.run(load, environment);
   }
   if (serve_app->parsed()) {
     return serve_command(flags, environment);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/restore.h"
 #include "base/text.h"
 #include "sys/process.h"
 
@@ -39,6 +40,14 @@ Result<std::string> load_or_make_secret(const std::filesystem::path& file) {
 
 Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
   TRY(sys::make_directories(path));
+  if (TRY(sys::exists(path / backup::kUnfinished))) {
+    return Error{Code::kPrecondition,
+                 Subject::kConfiguration,
+                 fmt::format("a restore into {} is running or did not finish: empty the directory "
+                             "and restore again",
+                             path.string()),
+                 {}};
+  }
   auto lock = sys::FileLock::acquire(path / "lock");
   if (!lock) {
     if (lock.error().code == Code::kConflict) {
@@ -49,7 +58,7 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
     }
     return lock.error();
   }
-  std::string secret = TRY(load_or_make_secret(path / "secret.key"));
+  std::string secret = TRY(load_or_make_secret(secret_file(path)));
   return DataDirectory(path, std::move(*lock), std::move(secret));
 }
 

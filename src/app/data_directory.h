@@ -18,13 +18,17 @@ namespace roadstead::app {
 ///   blobs, unless storage_url says otherwise
 class DataDirectory {
  public:
-  /// Creates what is missing and takes the lock. Errors: kConflict when another process holds it.
+  /// Creates what is missing and takes the lock. Errors: kConflict when another process holds it;
+  /// kPrecondition when a restore into it did not finish.
   static Result<DataDirectory> open(const std::filesystem::path& path);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// 32 bytes. A secret.
   [[nodiscard]] const std::string& secret_key() const { return secret_key_; }
 
+  static std::filesystem::path secret_file(const std::filesystem::path& path) {
+    return path / "secret.key";
+  }
   static std::filesystem::path admin_socket(const std::filesystem::path& path) {
     return path / "admin.sock";
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/admin.h"
+#include "app/copy_source.h"
 #include "app/data_directory.h"
 #include "app/fsck_command.h"
 #include "app/metrics_endpoint.h"
@@ -14,10 +15,12 @@
 #include "app/program.h"
 #include "app/project_content.h"
 #include "app/system_metrics.h"
+#include "app/trash_requests.h"
 #include "app/version.h"
 #include "auth/signing_key.h"
 #include "http/server.h"
 #include "project/project_store.h"
+#include "registry/history.h"
 #include "registry/remove.h"
 #include "registry/upkeep.h"
 #include "sys/local_socket.h"
@@ -30,6 +33,9 @@ constexpr std::size_t kTendBatch = 500;
 constexpr std::chrono::seconds kTendEvery{10};
 /// Of the quota ledger, at each tick: more than pushes of a second can append.
 constexpr int kFoldBatches = 50;
+/// Between two rounds through the history of tags, and changes looked at in a step of one.
+constexpr std::chrono::minutes kTrimEvery{10};
+constexpr std::size_t kTrimBatch = 1'000;
 
 /// Each holds its request: some 16 KiB, or two buffers of an upload.
 constexpr std::size_t kWorkQueueMax = 4096;
@@ -156,11 +162,14 @@ struct Node::Parts {
   std::vector<std::string> urls;
   Time certificate_read_at{};
   std::chrono::steady_clock::time_point tend_at{};
+  std::chrono::steady_clock::time_point trim_at{};
+  std::int64_t history_at = 0;  ///< Where the round through the history of tags goes on.
 
   Result<void> open(const std::function<void(std::string_view)>& print);
   void wire();
   Result<void> listen();
   void fold_quota();
+  void trim_history();
   [[nodiscard]] Time certificate_changed_at() const;
 };
 
@@ -252,6 +261,12 @@ Result<void> Node::Parts::listen() {
   admin = TRY(sys::LocalServer::start(
       DataDirectory::admin_socket(directory.path()), [this](std::string_view request) {
         auto answer = answer_fsck_request(*checks, settings.sparse_indexes, request);
+        if (!answer) {
+          answer = answer_copy_request(*database, request);
+        }
+        if (!answer) {
+          answer = answer_trash_request({*database, *users, registry_options}, request);
+        }
         return answer ? std::move(*answer)
                       : answer_admin_request({*users, *collector, *database}, request);
       }));
@@ -338,6 +353,22 @@ void Node::tend() {
   if (!finished) {
     warn("deletions were not finished", finished.error());
   }
+  parts_->trim_history();
+}
+
+void Node::Parts::trim_history() {
+  const auto now = std::chrono::steady_clock::now();
+  if (history_at == 0 && now < trim_at) {
+    return;
+  }
+  const registry::HistoryPolicy policy{settings.tag_history_max, settings.tag_history_age};
+  const auto next = registry::trim_tag_history(*database, policy, history_at, kTrimBatch);
+  if (!next) {
+    logger.warning("the history of tags was not trimmed", {{"reason", next.error().message}});
+    return;
+  }
+  history_at = *next;
+  trim_at = now + kTrimEvery;
 }
 
 bool Node::drain(std::chrono::milliseconds limit) {

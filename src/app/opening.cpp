@@ -15,8 +15,12 @@ std::string after_scheme(const std::string& url) {
 Result<std::unique_ptr<db::SqliteDatabase>> open_database(const Settings& settings,
                                                           const Clock& clock, log::Logger logger) {
   db::SqliteOptions options;
-  options.path = after_scheme(settings.database_url);
+  options.path = database_path(settings);
   return db::SqliteDatabase::open(options, clock, logger);
+}
+
+std::filesystem::path database_path(const Settings& settings) {
+  return after_scheme(settings.database_url);
 }
 
 Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings) {

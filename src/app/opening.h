@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 
 #include "app/settings.h"
@@ -16,5 +17,7 @@ namespace roadstead::app {
 Result<std::unique_ptr<db::SqliteDatabase>> open_database(const Settings& settings,
                                                           const Clock& clock, log::Logger logger);
 Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings);
+/// Where the embedded database lies.
+std::filesystem::path database_path(const Settings& settings);
 
 }  // namespace roadstead::app

@@ -62,6 +62,8 @@ struct Settings {
   std::int64_t uploads_per_identity_max = 32;
   Bytes free_space_floor{std::uint64_t{256} << 20U};
   bool sparse_indexes = false;
+  std::int64_t tag_history_max = 100;
+  Seconds tag_history_age{365 * 24 * 60 * 60};
 
   Seconds gc_grace{2 * 60 * 60};
   Seconds gc_interval{60};

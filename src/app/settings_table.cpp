@@ -90,6 +90,11 @@ constexpr std::array kEntries{
                  &Settings::free_space_floor, 0, kNoBound},
     SettingEntry{"registry.sparse_indexes", "ROADSTEAD_REGISTRY_SPARSE_INDEXES",
                  "accept an index some of whose manifests are not here", &Settings::sparse_indexes},
+    SettingEntry{"registry.tag_history_max", "ROADSTEAD_REGISTRY_TAG_HISTORY_MAX",
+                 "changes of a tag that are kept", &Settings::tag_history_max, 1, 100'000},
+    SettingEntry{"registry.tag_history_age", "ROADSTEAD_REGISTRY_TAG_HISTORY_AGE",
+                 "how long changes of tags are kept; the last one of a tag that exists always is",
+                 &Settings::tag_history_age, 60, 3650 * kDay},
     SettingEntry{
         "gc.grace", "ROADSTEAD_GC_GRACE_SECONDS",
         "how long content stays that nothing refers to any more, and how long a deletion can "
