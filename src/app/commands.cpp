@@ -61,14 +61,6 @@ void add_fsck_flags(CLI::App& command, FsckCommand& options) {
   command.add_flag("--json", options.json, "print the report as JSON");
 }
 
-void add_gc_flags(CLI::App& command, gc::Parameters& parameters) {
-  command.add_flag("--dry-run", parameters.dry_run, "only list what would be removed");
-  command.add_flag("--delete-untagged", parameters.delete_untagged,
-                   "remove untagged artifacts as well");
-  command.add_option("--workers", parameters.workers, "threads that remove content, 1 to 10")
-      ->capture_default_str();
-}
-
 int report(const Error& error, const CommandEnvironment& environment) {
   environment.print_error(fmt::format("roadstead: {}\n", error.message));
   return error.subject == Subject::kConfiguration ? kUsage : kFailed;
@@ -141,6 +133,17 @@ int serve_command(const SettingFlags& flags, const CommandEnvironment& environme
   return done ? 0 : report(done.error(), environment);
 }
 
+CLI::App* add_gc(CLI::App& app, gc::Parameters& collection) {
+  CLI::App* collect = app.add_subcommand(
+      "gc", "collect garbage now, in the running server or without one, and follow its log");
+  collect->add_flag("--dry-run", collection.dry_run, "only list what would be removed");
+  collect->add_flag("--delete-untagged", collection.delete_untagged,
+                    "remove untagged artifacts as well");
+  collect->add_option("--workers", collection.workers, "threads that remove content, 1 to 10")
+      ->capture_default_str();
+  return collect;
+}
+
 /// Nothing when a command is to be run; else the exit code, help or complaint being printed.
 std::optional<int> parse(CLI::App& app, int argc, const char* const* argv,
                          const CommandEnvironment& environment) {
@@ -199,10 +202,8 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   reset->add_flag("--stdin", from_input,
                   "read the new password from standard input instead of making one");
   flags.add_to(*reset);
-  CLI::App* collect = app.add_subcommand(
-      "gc", "collect garbage now, in the running server or without one, and follow its log");
   gc::Parameters collection;
-  add_gc_flags(*collect, collection);
+  CLI::App* collect = add_gc(app, collection);
   flags.add_to(*collect);
   const auto add_settings = [&](CLI::App& command) { flags.add_to(command); };
   CopyCommands copies(app, add_settings);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "registry/hold.h"
 #include "registry/internal/queues.h"
 #include "registry/internal/reviewer.h"
 
@@ -24,6 +25,11 @@ void add(Collected& sum, Collected more) {
   std::move(more.removed.begin(), more.removed.end(), std::back_inserter(sum.removed));
 }
 
+/// Whether this transaction may remove something: somebody may be copying what it would remove.
+Result<bool> may_purge(db::ReadSession& session, const ReviewStep& step) {
+  return step.purge && !TRY(any_hold(session));
+}
+
 /// The way out when a page fails for a reason that will not pass: one question at a time, and those
 /// that fail wait.
 Result<Collected> review_one_by_one(db::Database& database, const Options& options,
@@ -34,7 +40,7 @@ Result<Collected> review_one_by_one(db::Database& database, const Options& optio
   Collected sum;
   for (const Question& question : questions) {
     auto answered = database.write([&](db::WriteSession& session) -> Result<Collected> {
-      Reviewer reviewer(session, options, step.purge);
+      Reviewer reviewer(session, options, TRY(may_purge(session, step)));
       TRY(reviewer.answer(question));
       return reviewer.take();
     });
@@ -73,7 +79,7 @@ Result<Collected> review_due(db::Database& database, const Options& options,
                              const ReviewStep& step) {
   auto page = database.write([&](db::WriteSession& session) -> Result<Collected> {
     const auto begun = std::chrono::steady_clock::now();
-    Reviewer reviewer(session, options, step.purge);
+    Reviewer reviewer(session, options, TRY(may_purge(session, step)));
     const auto questions = TRY(internal::due_questions(session, step.until, step.count));
     for (const Question& question : questions) {
       if (reviewer.cost() >= kCostMax) {

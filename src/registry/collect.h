@@ -43,7 +43,8 @@ struct ReviewStep {
   std::size_t count = 200;
   /// Only questions that were due then: others keep coming while people work.
   Time until = Time::max();
-  /// False: condemns, but removes nothing and asks again later.
+  /// False: condemns, but removes nothing and asks again later. So it is, too, while anybody holds
+  /// content (hold.h).
   bool purge = true;
 };
 /// Answers up to `count` due questions of `review`: condemns what nothing keeps and removes what

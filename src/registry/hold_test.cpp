@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "registry/collect.h"
 #include "registry/testing/registry_bench.h"
 
 namespace roadstead::registry {
@@ -71,6 +72,35 @@ TEST_F(HoldTest, NobodyHoldsForLongerThanTheLimit) {
   ASSERT_TRUE(renew(id, kHoldMax * 100));
   bench.clock.advance(kHoldMax);
   EXPECT_FALSE(held());
+}
+
+TEST_F(HoldTest, NothingIsRemovedMeanwhileAndEverythingAfterwards) {
+  bench.add_project("p");
+  bench.put_blob("p/app", "lease lapsed");
+  const auto deleted = bench.put_blob("p/app", "deleted");
+  const auto who = bench.person(bench.admin);
+  ASSERT_TRUE(delete_blob(bench.database.get(), bench.options, RegistryBench::remove(who),
+                          testing::repository("p/app"), deleted));
+  const auto collect = [&] {
+    bench.clock.advance(bench.options.lease() + bench.options.grace + seconds(61));
+    EXPECT_TRUE(review_due(bench.database.get(), bench.options, {}));
+  };
+  const auto hold_on = [&] {
+    const std::string id = take(kHoldMax);
+    EXPECT_TRUE(review_due(bench.database.get(), bench.options, {}));
+    EXPECT_TRUE(bench.database.get().write(
+        [&](db::WriteSession& session) { return release_hold(session, id); }));
+  };
+  bench.clock.advance(bench.options.lease() + bench.options.grace + seconds(61));
+  hold_on();
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM repository_blob WHERE condemned_at IS NOT NULL"), 1);
+  bench.clock.advance(bench.options.grace + seconds(61));
+  hold_on();
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM blob"), 2);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting"), 0);
+  collect();
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM blob"), 0);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting"), 2);
 }
 
 }  // namespace

@@ -110,6 +110,9 @@ Result<void> Reviewer::review_blob(BlobId blob) {
   if (held) {
     return {};
   }
+  if (!purge_) {
+    return review(session_, Review::kBlob, RepositoryId{}, blob.value, session_.now() + kAskAgain);
+  }
   const auto dropped = TRY(drop_blob(session_, blob));
   if (dropped) {
     collected_.removed.push_back({Removed::Kind::kBlob, dropped->digest, dropped->size});
