@@ -116,8 +116,15 @@ class Exporter {
   }
 
   Result<void> write_row(db::ReadSession& session, const RequiredBlob& blob) {
-    const std::string bytes = TRY(internal::content_in_database(session, blob.digest));
-    report_.copied += TRY(write_bytes(blob.digest, bytes)) ? 1 : 0;
+    const auto bytes = internal::content_in_database(session, blob.digest);
+    if (!bytes && bytes.error().subject == Subject::kBlob) {
+      internal::add_problem(report_, bytes.error().message);
+      return {};
+    }
+    if (!bytes) {
+      return bytes.error();
+    }
+    report_.copied += TRY(write_bytes(blob.digest, *bytes)) ? 1 : 0;
     count(blob);
     return {};
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "registry/blob_content.h"
 #include "registry/testing/registry_bench.h"
 #include "sys/file.h"
 #include "sys/testing/scratch_directory.h"
@@ -82,7 +83,7 @@ TEST_F(ExportTest, RunAgainItGoesOnAndFollowsTags) {
 }
 
 TEST_F(ExportTest, ContentThatIsLostIsReported) {
-  bench.put_image("p/app", "v1", "one");
+  bench.put_blob("p/app", std::string(registry::kInlineMax + 1, 'x'));
   bench.execute("UPDATE blob SET size = size + 1 WHERE id = (SELECT MIN(id) FROM blob)");
   EXPECT_EQ(run().problem_count, 1);
 }

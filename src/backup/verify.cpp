@@ -39,6 +39,12 @@ Result<void> verify_list(db::ReadSession& session, const Layout& layout, VerifyR
     }
     ++report.blobs;
     report.bytes += blob.size;
+    if (blob.in_database()) {
+      const auto bytes = internal::content_in_database(session, blob.digest);
+      if (!bytes) {
+        internal::add_problem(report, bytes.error().message);
+      }
+    }
     return {};
   };
   return internal::each_required(session, compare);

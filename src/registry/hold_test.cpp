@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "registry/blob_content.h"
 #include "registry/collect.h"
 #include "registry/testing/registry_bench.h"
 
@@ -76,8 +77,8 @@ TEST_F(HoldTest, NobodyHoldsForLongerThanTheLimit) {
 
 TEST_F(HoldTest, NothingIsRemovedMeanwhileAndEverythingAfterwards) {
   bench.add_project("p");
-  bench.put_blob("p/app", "lease lapsed");
-  const auto deleted = bench.put_blob("p/app", "deleted");
+  bench.put_blob("p/app", std::string(kInlineMax + 1, 'a'));
+  const auto deleted = bench.put_blob("p/app", std::string(kInlineMax + 1, 'b'));
   const auto who = bench.person(bench.admin);
   ASSERT_TRUE(delete_blob(bench.database.get(), bench.options, RegistryBench::remove(who),
                           testing::repository("p/app"), deleted));

@@ -144,6 +144,7 @@ TEST_F(UndoTest, WhatWasCollectedIsRefusedAndNothingChanges) {
   remove(digest);
   bench.execute("DELETE FROM repository_blob");
   bench.execute("DELETE FROM project_blob");
+  bench.execute("DELETE FROM blob_content");
   bench.execute("DELETE FROM blob WHERE id = (SELECT MIN(id) FROM blob)");
   const auto refused = restore(digest);
   ASSERT_FALSE(refused);

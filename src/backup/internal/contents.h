@@ -8,12 +8,13 @@
 #include "base/result.h"
 #include "db/database.h"
 #include "model/digest.h"
+#include "registry/blob_content.h"
 #include "storage/blob_store.h"
 
 namespace roadstead::backup::internal {
 
 /// Bytes at this location lie in a row of the database and come along with its copy.
-inline constexpr std::string_view kInDatabase = "inline";
+inline constexpr std::string_view kInDatabase = registry::kInlineLocation;
 
 /// Content that a database refers to.
 struct RequiredBlob {
