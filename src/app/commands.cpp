@@ -1,6 +1,9 @@
 #include "app/commands.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -133,17 +136,6 @@ int serve_command(const SettingFlags& flags, const CommandEnvironment& environme
   return done ? 0 : report(done.error(), environment);
 }
 
-CLI::App* add_gc(CLI::App& app, gc::Parameters& collection) {
-  CLI::App* collect = app.add_subcommand(
-      "gc", "collect garbage now, in the running server or without one, and follow its log");
-  collect->add_flag("--dry-run", collection.dry_run, "only list what would be removed");
-  collect->add_flag("--delete-untagged", collection.delete_untagged,
-                    "remove untagged artifacts as well");
-  collect->add_option("--workers", collection.workers, "threads that remove content, 1 to 10")
-      ->capture_default_str();
-  return collect;
-}
-
 /// Nothing when a command is to be run; else the exit code, help or complaint being printed.
 std::optional<int> parse(CLI::App& app, int argc, const char* const* argv,
                          const CommandEnvironment& environment) {
@@ -164,6 +156,103 @@ std::optional<int> parse(CLI::App& app, int argc, const char* const* argv,
   return std::nullopt;
 }
 
+/// The commands with their options, and what each of them does.
+class Commands {
+ public:
+  Commands(CLI::App& app, const CommandEnvironment& environment)
+      : environment_(environment),
+        copies_(app, [this](CLI::App& command) { flags_.add_to(command); }),
+        trash_(app, [this](CLI::App& command) { flags_.add_to(command); }) {
+    add_server(app);
+    add_store(app);
+    add_admin(app);
+    add_texts(app);
+  }
+
+  /// The one that was named.
+  int run() {
+    const auto load = [this] { return flags_.load(environment_); };
+    if (copies_.named()) {
+      return copies_.run(load, environment_);
+    }
+    if (trash_.named()) {
+      return trash_.run(load, environment_);
+    }
+    const auto named = std::find_if(actions_.begin(), actions_.end(),
+                                    [](const auto& action) { return action.first->parsed(); });
+    return named == actions_.end() ? kUsage : named->second();
+  }
+
+ private:
+  CLI::App& add(CLI::App& parent, const std::string& name, const std::string& help,
+                std::function<int()> action) {
+    CLI::App* command = parent.add_subcommand(name, help);
+    actions_.emplace_back(command, std::move(action));
+    return *command;
+  }
+
+  void add_server(CLI::App& app) {
+    flags_.add_to(add(app, "serve", "run the registry",
+                      [this] { return serve_command(flags_, environment_); }));
+    CLI::App* config = app.add_subcommand("config", "look at the configuration");
+    config->require_subcommand(1);
+    flags_.add_to(add(*config, "check", "tell whether the configuration is valid",
+                      [this] { return check_configuration(flags_, environment_); }));
+    flags_.add_to(add(*config, "show", "print the effective configuration, secrets masked",
+                      [this] { return show_configuration(flags_, environment_); }));
+  }
+
+  void add_store(CLI::App& app) {
+    CLI::App& fsck =
+        add(app, "fsck", "check the database and the stored content against each other",
+            [this] { return check_store(flags_, fsck_, environment_); });
+    add_fsck_flags(fsck, fsck_);
+    flags_.add_to(fsck);
+    CLI::App& gc = add(
+        app, "gc", "collect garbage now, in the running server or without one, and follow its log",
+        [this] { return gc_command(flags_, gc_, environment_); });
+    gc.add_flag("--dry-run", gc_.dry_run, "only list what would be removed");
+    gc.add_flag("--delete-untagged", gc_.delete_untagged, "remove untagged artifacts as well");
+    gc.add_option("--workers", gc_.workers, "threads that remove content, 1 to 10")
+        ->capture_default_str();
+    flags_.add_to(gc);
+  }
+
+  void add_admin(CLI::App& app) {
+    CLI::App* admin =
+        app.add_subcommand("admin", "administer an installation, whether its server runs or not");
+    admin->require_subcommand(1);
+    CLI::App& reset =
+        add(*admin, "reset-password", "give a user a new password and print it",
+            [this] { return reset_password_command(flags_, user_, from_input_, environment_); });
+    reset.add_option("--user", user_, "user name")->capture_default_str();
+    reset.add_flag("--stdin", from_input_,
+                   "read the new password from standard input instead of making one");
+    flags_.add_to(reset);
+  }
+
+  void add_texts(CLI::App& app) {
+    add(app, "version", "print the version", [this] {
+      environment_.print(fmt::format("roadstead {}\n", kVersion));
+      return 0;
+    });
+    add(app, "openapi", "print the OpenAPI description of the REST API", [this] {
+      environment_.print(api::v2_openapi_document(kVersion) + "\n");
+      return 0;
+    });
+  }
+
+  const CommandEnvironment& environment_;
+  SettingFlags flags_;
+  CopyCommands copies_;
+  TrashCommands trash_;
+  FsckCommand fsck_;
+  gc::Parameters gc_;
+  std::string user_ = "admin";
+  bool from_input_ = false;
+  std::vector<std::pair<CLI::App*, std::function<int()>>> actions_;
+};
+
 }  // namespace
 
 int run_command(int argc, const char* const* argv, const CommandEnvironment& environment) {
@@ -172,77 +261,11 @@ int run_command(int argc, const char* const* argv, const CommandEnvironment& env
   app.footer(
       "Every setting can come from a flag, an environment variable or the configuration file, in "
       "this order.");
-  SettingFlags flags;
-
-  CLI::App* serve_app = app.add_subcommand("serve", "run the registry");
-  flags.add_to(*serve_app);
-  CLI::App* config = app.add_subcommand("config", "look at the configuration");
-  config->require_subcommand(1);
-  CLI::App* check = config->add_subcommand("check", "tell whether the configuration is valid");
-  flags.add_to(*check);
-  CLI::App* show =
-      config->add_subcommand("show", "print the effective configuration, secrets masked");
-  flags.add_to(*show);
-  CLI::App* fsck =
-      app.add_subcommand("fsck", "check the database and the stored content against each other");
-  FsckCommand fsck_options;
-  add_fsck_flags(*fsck, fsck_options);
-  flags.add_to(*fsck);
-  CLI::App* version = app.add_subcommand("version", "print the version");
-  CLI::App* openapi =
-      app.add_subcommand("openapi", "print the OpenAPI description of the REST API");
-  CLI::App* admin =
-      app.add_subcommand("admin", "administer an installation, whether its server runs or not");
-  admin->require_subcommand(1);
-  CLI::App* reset =
-      admin->add_subcommand("reset-password", "give a user a new password and print it");
-  std::string user = "admin";
-  bool from_input = false;
-  reset->add_option("--user", user, "user name")->capture_default_str();
-  reset->add_flag("--stdin", from_input,
-                  "read the new password from standard input instead of making one");
-  flags.add_to(*reset);
-  gc::Parameters collection;
-  CLI::App* collect = add_gc(app, collection);
-  flags.add_to(*collect);
-  const auto add_settings = [&](CLI::App& command) { flags.add_to(command); };
-  CopyCommands copies(app, add_settings);
-  TrashCommands trash(app, add_settings);
-
+  Commands commands(app, environment);
   if (const auto code = parse(app, argc, argv, environment)) {
     return *code;
   }
-  const auto load = [&] { return flags.load(environment); };
-  if (copies.named()) {
-    return copies.run(load, environment);
-  }
-  if (trash.named()) {
-    return trash.run(load, environment);
-  }
-  if (serve_app->parsed()) {
-    return serve_command(flags, environment);
-  }
-  if (check->parsed()) {
-    return check_configuration(flags, environment);
-  }
-  if (show->parsed()) {
-    return show_configuration(flags, environment);
-  }
-  if (fsck->parsed()) {
-    return check_store(flags, fsck_options, environment);
-  }
-  if (version->parsed()) {
-    environment.print(fmt::format("roadstead {}\n", kVersion));
-    return 0;
-  }
-  if (openapi->parsed()) {
-    environment.print(api::v2_openapi_document(kVersion) + "\n");
-    return 0;
-  }
-  if (collect->parsed()) {
-    return gc_command(flags, collection, environment);
-  }
-  return reset_password_command(flags, user, from_input, environment);
+  return commands.run();
 }
 
 }  // namespace roadstead::app

@@ -13,6 +13,7 @@ namespace roadstead::app {
 namespace {
 
 constexpr std::size_t kKeyBytes = 32;
+constexpr std::string_view kStopped = "stopped";
 
 Result<std::string> load_or_make_secret(const std::filesystem::path& file) {
   if (!TRY(sys::exists(file))) {
@@ -60,6 +61,19 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
   }
   std::string secret = TRY(load_or_make_secret(secret_file(path)));
   return DataDirectory(path, std::move(*lock), std::move(secret));
+}
+
+Result<bool> DataDirectory::take_stopped_mark() const {
+  const bool stopped = TRY(sys::exists(path_ / kStopped));
+  if (stopped) {
+    TRY(sys::remove(path_ / kStopped));
+    TRY(sys::sync_directory(path_));
+  }
+  return stopped;
+}
+
+Result<void> DataDirectory::mark_stopped() const {
+  return sys::replace_file(path_ / kStopped, "");
 }
 
 std::string generate_password() {

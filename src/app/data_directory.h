@@ -29,6 +29,10 @@ class DataDirectory {
   static std::filesystem::path secret_file(const std::filesystem::path& path) {
     return path / "secret.key";
   }
+  /// Whether the server before stopped in good order; from now on none did, until mark_stopped().
+  Result<bool> take_stopped_mark() const;
+  Result<void> mark_stopped() const;
+
   static std::filesystem::path admin_socket(const std::filesystem::path& path) {
     return path / "admin.sock";
   }

@@ -169,6 +169,8 @@ struct Node::Parts {
   void wire();
   Result<void> listen();
   void fold_quota();
+  Result<void> discard_staged_strays();
+  void find_strays();
   void trim_history();
   [[nodiscard]] Time certificate_changed_at() const;
 };
@@ -286,6 +288,13 @@ Node::~Node() {
   parts_->admin.reset();
   parts_->server.reset();
   parts_->metrics_server.reset();
+  if (parts_->checks->status().running) {
+    return;  // The next start looks again for what this one has not found yet.
+  }
+  if (const auto marked = parts_->directory.mark_stopped(); !marked) {
+    parts_->logger.warning("the next start will look for what a killed process leaves",
+                           {{"reason", marked.error().message}});
+  }
 }
 
 Result<std::unique_ptr<Node>> Node::start(const Settings& settings, log::Sink& sink,
@@ -293,7 +302,14 @@ Result<std::unique_ptr<Node>> Node::start(const Settings& settings, log::Sink& s
   DataDirectory directory = TRY(DataDirectory::open(settings.data_dir));
   auto parts = std::make_unique<Parts>(settings, sink, std::move(directory));
   TRY(parts->open(print));
+  const bool stopped = TRY(parts->directory.take_stopped_mark());
+  if (!stopped) {
+    TRY(parts->discard_staged_strays());
+  }
   parts->wire();
+  if (!stopped) {
+    parts->find_strays();
+  }
   auto node = std::unique_ptr<Node>(new Node(std::move(parts)));
   TRY(node->parts_->listen());
   return node;
@@ -319,6 +335,33 @@ void Node::refresh_certificate(bool always) {
     return;
   }
   parts_->logger.info("certificate read again");
+}
+
+/// A process that was killed leaves staged bytes that no row is about. Before the first request:
+/// nobody is at work on any.
+Result<void> Node::Parts::discard_staged_strays() {
+  fsck::CheckOptions options;
+  options.repair = true;
+  options.extent = fsck::CheckOptions::Extent::kStaged;
+  options.staged_age = std::chrono::seconds{0};
+  const auto report = TRY(fsck::Check({*database, *store, locks}, options).run(std::stop_token()));
+  if (report.repaired() > 0) {
+    logger.info("discarded what requests of a process that was killed had staged",
+                {{"uploads", report.repaired()}});
+  }
+  return {};
+}
+
+/// It may also have published a blob without naming it yet. Walks all files, so not before the
+/// first request; what is found is removed by the collector.
+void Node::Parts::find_strays() {
+  fsck::CheckOptions options;
+  options.repair = true;
+  options.extent = fsck::CheckOptions::Extent::kFiles;
+  if (const auto started = checks->start(options); !started) {
+    logger.warning("blobs that a killed process left without a row are not looked for",
+                   {{"reason", started.error().message}});
+  }
 }
 
 void Node::Parts::fold_quota() {

@@ -1,5 +1,6 @@
 #include "fsck/check.h"
 
+#include <optional>
 #include <utility>
 
 #include "fsck/internal/pass.h"
@@ -37,15 +38,25 @@ Result<Report> Check::run(const std::stop_token& stop) {
   internal::Pass pass{{parts_.database, parts_.store, parts_.locks}, options_, stop};
   // Lists first, because correcting rows moves entries of lists; files after edges, which tell what
   // is wanted; quotas after all that changes what a project counts.
-  const std::pair<const char*, Result<void> (*)(internal::Pass&)> stages[] = {
-      {"lists", internal::check_lists}, {"manifests", internal::check_manifests},
-      {"rows", internal::check_rows},   {"uploads", internal::check_staged},
-      {"files", internal::check_files}, {"quotas", internal::check_quota},
+  struct Stage {
+    const char* name;
+    Result<void> (*check)(internal::Pass&);
+    std::optional<CheckOptions::Extent> also_for{};
+  };
+  const Stage stages[] = {
+      {"lists", internal::check_lists},
+      {"manifests", internal::check_manifests},
+      {"rows", internal::check_rows},
+      {"uploads", internal::check_staged, CheckOptions::Extent::kStaged},
+      {"files", internal::check_files, CheckOptions::Extent::kFiles},
+      {"quotas", internal::check_quota},
       {"blobs", internal::check_blobs},
   };
-  for (const auto& [name, check] : stages) {
-    stage_ = name;
-    TRY(check(pass));
+  for (const Stage& stage : stages) {
+    if (options_.extent == CheckOptions::Extent::kAll || options_.extent == stage.also_for) {
+      stage_ = stage.name;
+      TRY(stage.check(pass));
+    }
   }
   return std::move(pass.report);
 }

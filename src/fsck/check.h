@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <stop_token>
@@ -20,6 +21,12 @@ struct CheckOptions {
   bool repair = false;
   bool deep = false;            ///< Reads and hashes every blob.
   bool sparse_indexes = false;  ///< As registry::Options: absent children are no finding.
+  /// Staged bytes that were written to since are no finding: a request may be at work on them.
+  std::chrono::seconds staged_age{10 * 60};
+  /// What a process that was killed may leave behind: bytes that no row is about, staged or
+  /// published. All that is of use right after the start of the next one.
+  enum class Extent : std::uint8_t { kAll, kStaged, kFiles };
+  Extent extent = Extent::kAll;
 };
 
 /// Compares the database with itself and with the store, both ways. Safe beside pushes, pulls and

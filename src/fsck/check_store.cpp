@@ -8,8 +8,6 @@ namespace {
 
 constexpr std::size_t kPage = 500;
 constexpr std::size_t kBlobsPage = 200;
-/// A request that writes nothing for so long was ended long ago.
-constexpr std::chrono::minutes kStagedAge{10};
 /// How often a blob is looked at that others keep changing.
 constexpr int kTriesMax = 3;
 
@@ -165,7 +163,7 @@ Result<void> check_blob_until_it_rests(Pass& pass, registry::BlobRow blob) {
 }  // namespace
 
 Result<void> check_staged(Pass& pass) {
-  const auto staged = TRY(pass.stores.store.stale_uploads(kStagedAge));
+  const auto staged = TRY(pass.stores.store.stale_uploads(pass.options.staged_age));
   if (staged.empty()) {
     return {};
   }

@@ -327,6 +327,20 @@ TEST_F(Collect, ARepositoryThatCameToNothingGoes) {
   EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM repository"), 0);
 }
 
+TEST_F(Collect, ARepositoryEmptiedByHandGoes) {
+  const std::string index = index_json({});
+  const model::Digest digest = bench_.put_manifest("p/index", "v1", index);
+  bench_.put_blob("p/blob", "x");
+  bench_.execute("DELETE FROM review WHERE kind = 'repository'");  // The first look is long past.
+  remove_manifest("p/index", digest);
+  const auto principal = bench_.person(bench_.admin);
+  ASSERT_TRUE(delete_blob(bench_.database.get(), bench_.options, RegistryBench::remove(principal),
+                          repository("p/blob"), model::Digest::of("x"))
+                  .has_value());
+  run();
+  EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM repository"), 0);
+}
+
 TEST_F(Collect, AQuestionThatCannotBeAnsweredWaitsAndTheOthersGoOn) {
   bench_.options.grace = std::chrono::seconds{0};
   bench_.put_blob("p/a", "one");

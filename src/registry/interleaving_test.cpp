@@ -81,6 +81,7 @@ class GapStore final : public storage::BlobStore {
       store_.in_the_gap();
       return location;
     }
+    void replace_existing() override { writer_->replace_existing(); }
     Result<void> discard() override { return writer_->discard(); }
 
    private:

@@ -185,7 +185,7 @@ TEST_P(PowerLoss, WhatIsAcknowledgedStaysAndWhatIsNotIsInvisible) {
       return;
     }
   }
-  EXPECT_GT(moments, 30U);
+  EXPECT_GT(moments, 20U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Loss, PowerLoss,

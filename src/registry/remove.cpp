@@ -196,6 +196,9 @@ Result<void> delete_blob(db::Database& database, const Options& options, const C
       return unknown;
     }
     TRY(internal::uncount_blob(session, place.project, held->blob, true));
+    // That may have been all there was in it.
+    TRY(internal::review(session, internal::Review::kRepository, *place.repository,
+                         place.repository->value, session.now()));
     return internal::review(session, internal::Review::kBlob, RepositoryId{}, held->blob.value,
                             session.now() + options.grace);
   });

@@ -20,6 +20,15 @@ std::string tags_json(const std::vector<std::string>& tags) {
   return writer.take();
 }
 
+/// Without artifacts, and perhaps without anything: the collector looks.
+Result<void> review_if_empty(db::WriteSession& session, RepositoryId repository) {
+  const auto empty =
+      TRY(session.first("SELECT 1 FROM repository WHERE id = ? AND artifact_count = 0",
+                        {repository}, [](const db::Row&) { return true; }));
+  return empty ? review(session, Review::kRepository, repository, repository.value, session.now())
+               : Result<void>();
+}
+
 }  // namespace
 
 Result<bool> Remover::remove(ArtifactId artifact) {
@@ -174,6 +183,7 @@ Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::stri
                          "= ? WHERE id = ?",
                          {now, scope_.holder.repository}));
     TRY(relist_repository(session_, scope_.holder.repository));
+    TRY(review_if_empty(session_, scope_.holder.repository));
     TRY(relist_referrers(session_, scope_.holder.repository, frame.digest));
   }
   ++spent_;

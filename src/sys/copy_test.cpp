@@ -18,7 +18,7 @@ class CopyTest : public ::testing::Test {
 TEST_F(CopyTest, ALinkIsTheFileThatWasOpened) {
   const File open = File::open(file, File::Mode::kRead).value();
   // Whatever has the name by now.
-  ASSERT_TRUE(rename(file, scratch.path() / "moved"));
+  ASSERT_TRUE(sys::rename(file, scratch.path() / "moved"));
   ASSERT_TRUE(replace_file(file, "another"));
   ASSERT_TRUE(link_file(open, link).value());
   EXPECT_EQ(read_file(link, 100).value(), "content");
@@ -34,7 +34,7 @@ TEST_F(CopyTest, ALinkReplacesNothing) {
 TEST_F(CopyTest, AFileOfAnotherFileSystemIsNotLinked) {
   const File other = File::open("/proc/self/status", File::Mode::kRead).value();
   EXPECT_FALSE(link_file(other, link).value());
-  EXPECT_FALSE(exists(link).value());
+  EXPECT_FALSE(sys::exists(link).value());
 }
 
 TEST_F(CopyTest, SyncsTheFileSystemOfAFolder) {
