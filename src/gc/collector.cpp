@@ -85,13 +85,13 @@ void Collector::State::work() {
                          {{"reason", ended.error().message}});
   }
   const auto interval = settings.interval.count() > 0 ? settings.interval : kNever;
-  for (;;) {
-    auto run = next(steady_clock::now() + interval);
-    if (!run) {
-      return;
-    }
+  // The first one at once: a process that was stopped left its work.
+  auto due =
+      steady_clock::now() + (settings.interval.count() > 0 ? std::chrono::seconds{0} : kNever);
+  for (auto run = next(due); run; run = next(due)) {
     execute(std::move(*run));
     forget_old();
+    due = steady_clock::now() + interval;
   }
 }
 
