@@ -76,18 +76,25 @@ Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t b
   if (bytes == 0) {
     return {};
   }
+  const Quota quota = TRY(read_quota(session, project));
+  if (quota.unlimited()) {
+    // Appended, so that no two pushes want one row; folded later (registry/upkeep.h).
+    TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",
+                       {project, bytes}));
+    return {};
+  }
   if (bytes > 0) {
-    const Quota quota = TRY(read_quota(session, project));
-    if (!quota.unlimited() && (quota.used > quota.limit || bytes > quota.limit - quota.used)) {
+    if (quota.used > quota.limit || bytes > quota.limit - quota.used) {
       return quota_exceeded(quota, bytes);
     }
     const std::int64_t warning = quota.limit / 100 * kWarningPercent;
-    if (!quota.unlimited() && quota.used < warning && quota.used + bytes >= warning) {
+    if (quota.used < warning && quota.used + bytes >= warning) {
       TRY(warn(session, project, quota, bytes));
     }
   }
-  TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",
-                     {project, bytes}));
+  // Compared just now, so the row is wanted anyway; a ledger would have to be summed each time.
+  TRY(session.execute("UPDATE quota SET used = used + ?, update_time = ? WHERE project_id = ?",
+                      {bytes, session.now(), project}));
   return {};
 }
 
