@@ -13,10 +13,11 @@ namespace {
 
 constexpr std::size_t kNameMax = 255;
 
-// Those of proxy projects come with proxy projects; "retention_id" is set with a retention policy.
-constexpr std::array<std::string_view, 8> kKeys{
-    "public",    "enable_content_trust", "enable_content_trust_cosign", "prevent_vul", "severity",
-    "auto_scan", "auto_sbom_generation", "reuse_sys_cve_allowlist"};
+// "keep_referrers" is ours: what is attached to an artifact outlives it. Those of proxy projects
+// come with proxy projects; "retention_id" is set with a retention policy.
+constexpr std::array<std::string_view, 9> kKeys{
+    "public",    "enable_content_trust", "enable_content_trust_cosign", "prevent_vul",   "severity",
+    "auto_scan", "auto_sbom_generation", "reuse_sys_cve_allowlist",     "keep_referrers"};
 constexpr std::array<std::string_view, 7> kSeverities{"none",   "unknown", "negligible", "low",
                                                       "medium", "high",    "critical"};
 

@@ -249,6 +249,24 @@ TEST_F(Collect, AReferrerLivesAsLongAsItsSubject) {
   EXPECT_EQ(run().size(), 3U) << "two manifests and the config";
 }
 
+TEST_F(Collect, AProjectCanKeepReferrers) {
+  bench_.options.grace = std::chrono::seconds{0};
+  bench_.execute(
+      "INSERT INTO project_metadata (project_id, name, value) VALUES (?, "
+      "'keep_referrers', 'true')",
+      {project_});
+  bench_.put_blob("p/a", "{}");
+  const std::string subject = image_json(config_part("{}"), {});
+  const model::Digest digest = bench_.put_manifest("p/a", "v1", subject);
+  bench_.put_manifest("p/a", "", image_json(config_part("{}"), {}, testing::subject_json(subject)));
+  pass_lease();
+  run(true);
+  remove_manifest("p/a", digest);
+  EXPECT_EQ(run().size(), 1U) << "the manifest of the subject alone";
+  EXPECT_EQ(bench_.number("SELECT COUNT(*) FROM artifact WHERE listed = 1"), 1);
+  EXPECT_EQ(run(true).size(), 3U) << "an ordinary untagged artifact";
+}
+
 TEST_F(Collect, AReferrerWithoutSubjectIsAnOrdinaryArtifact) {
   bench_.options.grace = std::chrono::seconds{0};
   bench_.put_blob("p/a", "{}");

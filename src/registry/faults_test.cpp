@@ -391,6 +391,11 @@ TEST_P(Faults, ReapedUpload) {
 }
 
 TEST_P(Faults, FoldedQuota) {
+  // Only unlimited projects have a ledger.
+  const auto unlimited = [](db::WriteSession& session) {
+    return session.execute("UPDATE quota SET hard_limit = -1", {});
+  };
+  ASSERT_TRUE(registry_.database->write(unlimited));
   fail_everywhere({"fold",
                    [](DiskRegistry& registry, Attempt& attempt) -> Result<void> {
                      TRY(fold_quota(registry.statements, 100));

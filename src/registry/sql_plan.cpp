@@ -7,6 +7,7 @@
 
 #include "registry/collect.h"
 #include "registry/internal/queues.h"
+#include "registry/internal/remover.h"
 #include "registry/internal/reviewer.h"
 
 namespace roadstead::registry {
@@ -157,7 +158,11 @@ class Planner {
                         "ORDER BY id LIMIT ?",
                         {standing.repository, standing.digest, max_},
                         [](const db::Row& row) { return row.id<ArtifactId>(0); }));
+    const bool they_stay = TRY(internal::keeps_referrers(session, standing.project));
     for (const ArtifactId referrer : attached) {
+      if (they_stay) {
+        break;
+      }
       const auto its_standing = TRY(internal::read_standing(session, referrer));
       if (its_standing && !TRY(is_kept(session, referrer, false))) {
         TRY(take_artifact(session, referrer, *its_standing, depth + 1));

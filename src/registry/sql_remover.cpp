@@ -20,6 +20,18 @@ std::string tags_json(const std::vector<std::string>& tags) {
   return writer.take();
 }
 
+/// From now on nothing but a tag or a parent keeps them.
+Result<void> review_referrers(db::WriteSession& session, RepositoryId repository,
+                              std::string_view subject) {
+  const auto referrers = TRY(session.all(
+      "SELECT id FROM artifact WHERE repository_id = ? AND subject_digest = ? LIMIT ?",
+      {repository, subject, kChainMax}, [](const db::Row& row) { return row.id<ArtifactId>(0); }));
+  for (const ArtifactId referrer : referrers) {
+    TRY(review(session, Review::kArtifact, repository, referrer.value, session.now()));
+  }
+  return {};
+}
+
 /// Without artifacts, and perhaps without anything: the collector looks.
 Result<void> review_if_empty(db::WriteSession& session, RepositoryId repository) {
   const auto empty =
@@ -30,6 +42,13 @@ Result<void> review_if_empty(db::WriteSession& session, RepositoryId repository)
 }
 
 }  // namespace
+
+Result<bool> keeps_referrers(db::ReadSession& session, ProjectId project) {
+  const auto kept = TRY(session.first(
+      "SELECT value FROM project_metadata WHERE project_id = ? AND name = 'keep_referrers'",
+      {project}, [](const db::Row& row) { return row.text(0) == "true"; }));
+  return kept.value_or(false);
+}
 
 Result<bool> Remover::remove(ArtifactId artifact) {
   const auto digest =
@@ -65,9 +84,17 @@ Result<bool> Remover::remove(ArtifactId artifact) {
   return true;
 }
 
+Result<bool> Remover::keeps_referrers() {
+  if (!keeps_referrers_) {
+    keeps_referrers_ = TRY(internal::keeps_referrers(session_, scope_.holder.project));
+  }
+  return *keeps_referrers_;
+}
+
 Result<std::optional<Remover::Frame>> Remover::next_referrer(Frame& subject) {
-  if (scope_.whole_repository) {
-    return std::optional<Frame>();  // All of them go anyway.
+  // All of them go anyway, or none does.
+  if (scope_.whole_repository || TRY(keeps_referrers())) {
+    return std::optional<Frame>();
   }
   auto next = TRY(session_.first(
       "SELECT a.id, a.digest FROM artifact a WHERE a.repository_id = ? AND a.subject_digest = ? "
@@ -185,6 +212,7 @@ Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::stri
     TRY(relist_repository(session_, scope_.holder.repository));
     TRY(review_if_empty(session_, scope_.holder.repository));
     TRY(relist_referrers(session_, scope_.holder.repository, frame.digest));
+    TRY(review_referrers(session_, scope_.holder.repository, frame.digest));
   }
   ++spent_;
   removed_.push_back(frame.digest);

@@ -19,6 +19,8 @@ const Schema& metadata_schema() {
                                {"auto_scan", Type::kString},
                                {"auto_sbom_generation", Type::kString},
                                {"reuse_sys_cve_allowlist", Type::kString},
+                               {"keep_referrers", Type::kString,
+                                "true: what is attached to an artifact outlives it (ours)"},
                                {"retention_id", Type::kString},
                                {"proxy_speed_kb", Type::kString},
                                {"max_upstream_conn", Type::kString}}};

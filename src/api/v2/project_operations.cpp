@@ -40,7 +40,7 @@ Error no_such_project(std::string_view name) {
 }
 
 project::Metadata metadata_of(const Fields& body) {
-  constexpr std::array<std::string_view, 11> kKeys{"public",
+  constexpr std::array<std::string_view, 12> kKeys{"public",
                                                    "enable_content_trust",
                                                    "enable_content_trust_cosign",
                                                    "prevent_vul",
@@ -48,6 +48,7 @@ project::Metadata metadata_of(const Fields& body) {
                                                    "auto_scan",
                                                    "auto_sbom_generation",
                                                    "reuse_sys_cve_allowlist",
+                                                   "keep_referrers",
                                                    "retention_id",
                                                    "proxy_speed_kb",
                                                    "max_upstream_conn"};

@@ -16,6 +16,10 @@ namespace roadstead::registry::internal {
 /// Who removes what nobody asked for by name, in histories and events.
 inline constexpr std::string_view kCollectorName = "garbage collection";
 
+/// Whether what is attached to an artifact stays as an artifact of its own when that goes: the
+/// project's metadatum `keep_referrers`.
+Result<bool> keeps_referrers(db::ReadSession& session, ProjectId project);
+
 /// Removes artifacts of one repository inside one transaction, as far as its budget of rows allows.
 class Remover {
  public:
@@ -48,6 +52,7 @@ class Remover {
     std::string digest;
     std::int64_t last_referrer = 0;
   };
+  Result<bool> keeps_referrers();
   Result<std::optional<Frame>> next_referrer(Frame& subject);
   /// `subject`: whose removal takes it along, or empty.
   Result<bool> remove_one(const Frame& frame, std::string_view subject);
@@ -60,6 +65,7 @@ class Remover {
   db::WriteSession& session_;
   Scope scope_;
   std::int64_t spent_ = 0;
+  std::optional<bool> keeps_referrers_;  ///< Read on first need.
   std::vector<ArtifactId> former_children_;
   std::vector<std::string> removed_;
 };

@@ -81,7 +81,9 @@ void RegistryBench::add_member(ProjectId project, UserId user, auth::Role role) 
 
 void RegistryBench::set_quota(ProjectId project, std::int64_t limit) {
   const Time now = clock.now();
-  execute("DELETE FROM quota WHERE project_id = ?", {project});
+  if (execute("UPDATE quota SET hard_limit = ? WHERE project_id = ?", {limit, project}) > 0) {
+    return;
+  }
   execute(
       "INSERT INTO quota (project_id, hard_limit, used, creation_time, update_time) "
       "VALUES (?, ?, 0, ?, ?)",
