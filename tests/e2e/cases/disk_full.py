@@ -175,7 +175,7 @@ def storage_is_read_only():
         case.project("frozen")
         image = push_image(case, "frozen/image", "before")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        refused(case, "frozen/image", 10_000, "a blob for a read-only disk")
+        refused(case, "frozen/image", 100_000, "a blob for a read-only disk")
         pulls(case, "frozen/image", "before", *image)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         goes_on(case, "frozen/image")
