@@ -75,7 +75,6 @@ void write_run(json::Writer& w, const gc::Run& run, std::chrono::seconds grace) 
   const bool manual = run.cause == gc::Cause::kManual;
   w.begin_object();
   w.member("creation_time", format_rfc3339(run.creation_time));
-  w.member("deleted", false);
   w.member("id", run.id.value);
   w.member("job_kind", manual ? "MANUAL" : "SCHEDULE");
   w.member("job_name", "GARBAGE_COLLECTION");
@@ -204,7 +203,7 @@ void add_schedule_operations(std::vector<Operation>& operations, gc::Collector* 
   operations.push_back(
       {http::Method::kGet, "/system/gc/schedule",
        Permission::system(Resource::kGarbageCollection, Action::kRead),
-       plain([](const Call&) -> Result<http::Response> { return empty_response(); }),
+       plain([](const Call&) -> Result<http::Response> { return json_response({}); }),
        Documentation{.id = "getGCSchedule",
                      .summary = "Empty: there is no cron schedule, collection never pauses",
                      .tag = "gc",
