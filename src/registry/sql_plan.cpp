@@ -218,9 +218,9 @@ class Planner {
   }
 
   Result<void> settle_holds() {
-    for (const auto& [repository, blob] : holds_due_) {
-      const auto settle = [&, repository = repository,
-                           blob = blob](db::ReadSession& session) -> Result<void> {
+    for (const Held& held : holds_due_) {
+      const auto settle = [&](db::ReadSession& session) -> Result<void> {
+        const auto [repository, blob] = held;
         const auto hold = TRY(internal::read_hold(session, repository, blob));
         if (!hold || hold->leased_until > session.now() ||
             !over(hold->condemned_at, session.now())) {
@@ -234,7 +234,7 @@ class Planner {
           return !artifacts_.contains(user);
         });
         if (!needed) {
-          holds_.insert({repository, blob});
+          holds_.insert(held);
           blobs_due_.insert(blob);
         }
         return {};
