@@ -32,7 +32,7 @@ constexpr double kBusy = 50;
 constexpr int kRestShare = 9;
 /// The same when questions have waited for long: what is left undone must not grow for ever.
 constexpr int kRestShareLate = 1;
-constexpr std::chrono::minutes kLate{10};
+constexpr std::chrono::minutes kLate{2};
 constexpr std::chrono::milliseconds kRestMax{250};
 
 std::chrono::microseconds since(steady_clock::time_point begun) {
