@@ -37,9 +37,9 @@ Error not_understood() {
           {}};
 }
 
-Result<json::Document> ask(const Settings& settings, std::string request) {
-  const auto answer = TRY(sys::call_local_server(DataDirectory::admin_socket(settings.data_dir),
-                                                 std::move(request), kAnswerTime));
+Result<json::Document> ask(const Settings& settings, const std::string& request) {
+  const auto answer = TRY(
+      sys::call_local_server(DataDirectory::admin_socket(settings.data_dir), request, kAnswerTime));
   json::Document document = TRY(json::Document::parse(answer));
   if (const auto message = document.root()["error"].as_string()) {
     return Error{Code::kUnavailable, Subject::kNone, std::string(*message), {}};

@@ -260,7 +260,7 @@ Result<void> complete(Settings& settings) {
 /// in hours. Weaker than our own settings of it.
 Result<void> read_time_window(Settings& settings, const SettingSources& sources) {
   constexpr std::string_view kVariable = "GC_TIME_WINDOW_HOURS";
-  constexpr std::int64_t kHoursMax = 365 * 24;
+  constexpr std::int64_t kHoursMax = 8'760;  // A year.
   const auto text = sources.environment(kVariable);
   if (!text || text->empty()) {
     return {};
