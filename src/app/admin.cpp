@@ -24,8 +24,8 @@ Result<void> set_password(auth::UserStore& users, std::string_view name,
   return users.set_password(user->id, password);
 }
 
-/// Asks the running server. False when none runs.
-Result<bool> set_by_server(const Settings& settings, const std::string& user,
+/// Errors: as ask_server().
+Result<void> set_by_server(const Settings& settings, const std::string& user,
                            const std::string& password) {
   json::Writer request;
   request.begin_object();
@@ -33,18 +33,15 @@ Result<bool> set_by_server(const Settings& settings, const std::string& user,
   request.member("user", user);
   request.member("password", password);
   request.end_object();
-  const auto answer = TRY(ask_server(settings, request.take()));
-  return answer.has_value();
+  TRY(ask_server(settings, request.take(), kAnswerTime));
+  return {};
 }
 
 Result<void> reset_directly(const Settings& settings, const std::string& user,
                             const std::string& password) {
-  const DataDirectory directory = TRY(DataDirectory::open(settings.data_dir));
-  const SystemClock clock;
-  log::Sink sink(2, log::Format::kText, log::Level::kWarning, clock);
-  const auto database = TRY(open_database(settings, clock, log::Logger(sink)));
+  const auto stopped = TRY(StoppedInstallation::open(settings));
   auth::PasswordPool passwords(auth::PasswordPool::Options{});
-  auth::UserStore users(*database, passwords);
+  auth::UserStore users(stopped->database(), passwords);
   return set_password(users, user, password);
 }
 
@@ -83,30 +80,29 @@ std::string answer_admin_request(const AdminParts& parts, std::string_view reque
   return refusal.take();
 }
 
-Result<std::optional<json::Document>> ask_server(const Settings& settings,
-                                                 std::string_view request) {
-  const auto answer =
-      sys::call_local_server(DataDirectory::admin_socket(settings.data_dir), request, kAnswerTime);
-  if (!answer) {
-    if (answer.error().code == Code::kNotFound) {
-      return std::optional<json::Document>();
-    }
-    return answer.error();
-  }
-  json::Document document = TRY(json::Document::parse(*answer));
+Result<json::Document> ask_server(const Settings& settings, std::string_view request,
+                                  std::chrono::milliseconds timeout) {
+  const std::string answer =
+      TRY(sys::call_local_server(DataDirectory::admin_socket(settings.data_dir), request, timeout));
+  return read_answer(answer);
+}
+
+Result<json::Document> read_answer(std::string_view answer) {
+  json::Document document = TRY(json::Document::parse(answer));
   if (const auto message = document.root()["error"].as_string()) {
     return Error{Code::kInvalid, Subject::kNone, std::string(*message), {}};
   }
-  return std::optional(std::move(document));
+  return document;
 }
 
 Result<std::string> reset_password(const Settings& settings, const std::string& user,
                                    const std::optional<std::string>& chosen) {
   const std::string password = chosen ? *chosen : generate_password();
-  const bool asked = TRY(set_by_server(settings, user, password));
-  if (!asked) {
-    TRY(reset_directly(settings, user, password));
+  auto done = set_by_server(settings, user, password);
+  if (!done && done.error().code == Code::kNotFound) {
+    done = reset_directly(settings, user, password);
   }
+  TRY(std::move(done));
   return password;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,9 +21,13 @@ Result<std::string> reset_password(const Settings& settings, const std::string& 
                                    const std::optional<std::string>& chosen);
 
 /// Asks the running server over its admin socket: an object with "command" and what it needs.
-/// Nothing when no server runs. Errors: what the server answered.
-Result<std::optional<json::Document>> ask_server(const Settings& settings,
-                                                 std::string_view request);
+/// Errors: kNotFound + kNone when no server runs; kUnavailable + kNone on time-out; kInvalid +
+/// kNone with what the server answered.
+Result<json::Document> ask_server(const Settings& settings, std::string_view request,
+                                  std::chrono::milliseconds timeout);
+
+/// An answer as it comes over the socket. Errors: kInvalid + kNone with what it says went wrong.
+Result<json::Document> read_answer(std::string_view answer);
 
 /// What the running server works with.
 struct AdminParts {

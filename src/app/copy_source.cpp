@@ -4,11 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "app/data_directory.h"
+#include "app/admin.h"
 #include "app/opening.h"
 #include "base/log.h"
 #include "json/json.h"
-#include "sys/local_socket.h"
 
 namespace roadstead::app {
 namespace {
@@ -67,7 +66,7 @@ bool is_copy_request(std::string_view command) {
 /// A running server.
 class SocketSource final : public backup::Source {
  public:
-  explicit SocketSource(std::filesystem::path socket) : socket_(std::move(socket)) {}
+  explicit SocketSource(const Settings& settings) : settings_(settings) {}
 
   Result<void> ask() { return ignore(call({kAsk, {}, 0}, kAnswerTime)); }
   Result<std::string> take_hold(std::string_view owner, std::chrono::seconds duration) override {
@@ -97,15 +96,11 @@ class SocketSource final : public backup::Source {
     w.member("text", request.text);
     w.member("seconds", request.seconds);
     w.end_object();
-    const std::string answer = TRY(sys::call_local_server(socket_, w.take(), timeout));
-    const json::Document document = TRY(json::Document::parse(answer));
-    if (const auto message = document.root()["error"].as_string()) {
-      return Error{Code::kUnavailable, Subject::kNone, std::string(*message), {}};
-    }
+    const json::Document document = TRY(ask_server(settings_, w.take(), timeout));
     return std::string(document.root()["id"].as_string().value_or(""));
   }
 
-  std::filesystem::path socket_;
+  const Settings& settings_;
 };
 
 /// An installation without a server: ours while this lives.
@@ -119,32 +114,26 @@ class LockedSource final : public backup::Source {
                    fmt::format("there is no installation: {} does not exist", database.string()),
                    {}};
     }
-    auto source = std::make_unique<LockedSource>(TRY(DataDirectory::open(settings.data_dir)));
-    source->database_ = TRY(open_database(settings, source->clock_, log::Logger(source->sink_)));
-    source->real_.emplace(*source->database_);
-    return std::unique_ptr<backup::Source>(std::move(source));
+    return std::unique_ptr<backup::Source>(
+        std::make_unique<LockedSource>(TRY(StoppedInstallation::open(settings))));
   }
-  explicit LockedSource(DataDirectory directory)
-      : directory_(std::move(directory)),
-        sink_(2, log::Format::kText, log::Level::kWarning, clock_) {}
+  explicit LockedSource(std::unique_ptr<StoppedInstallation> stopped)
+      : stopped_(std::move(stopped)), real_(stopped_->database()) {}
 
   Result<std::string> take_hold(std::string_view owner, std::chrono::seconds duration) override {
-    return real_->take_hold(owner, duration);
+    return real_.take_hold(owner, duration);
   }
   Result<void> renew_hold(const std::string& id, std::chrono::seconds duration) override {
-    return real_->renew_hold(id, duration);
+    return real_.renew_hold(id, duration);
   }
-  Result<void> release_hold(const std::string& id) override { return real_->release_hold(id); }
+  Result<void> release_hold(const std::string& id) override { return real_.release_hold(id); }
   Result<void> copy_database(const std::filesystem::path& to) override {
-    return real_->copy_database(to);
+    return real_.copy_database(to);
   }
 
  private:
-  SystemClock clock_;
-  DataDirectory directory_;
-  log::Sink sink_;
-  std::unique_ptr<db::SqliteDatabase> database_;
-  std::optional<backup::DatabaseSource> real_;
+  std::unique_ptr<StoppedInstallation> stopped_;
+  backup::DatabaseSource real_;
 };
 
 }  // namespace
@@ -171,7 +160,7 @@ std::optional<std::string> answer_copy_request(db::SqliteDatabase& database,
 }
 
 Result<std::unique_ptr<backup::Source>> open_copy_source(const Settings& settings) {
-  auto running = std::make_unique<SocketSource>(DataDirectory::admin_socket(settings.data_dir));
+  auto running = std::make_unique<SocketSource>(settings);
   const auto answered = running->ask();
   if (answered) {
     return std::unique_ptr<backup::Source>(std::move(running));

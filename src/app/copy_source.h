@@ -19,7 +19,7 @@ std::optional<std::string> answer_copy_request(db::SqliteDatabase& database,
 
 /// The installation that `settings` name, as a source of copies: through the running server when
 /// there is one, else by the data directory's lock, which is then kept. Errors: kNotFound +
-/// kConfiguration when there is no installation.
+/// kConfiguration when there is no installation. The settings outlive it.
 Result<std::unique_ptr<backup::Source>> open_copy_source(const Settings& settings);
 
 }  // namespace roadstead::app

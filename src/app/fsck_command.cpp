@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "app/data_directory.h"
+#include "app/admin.h"
 #include "app/opening.h"
 #include "base/log.h"
 #include "json/json.h"
@@ -37,16 +37,6 @@ Error not_understood() {
           {}};
 }
 
-Result<json::Document> ask(const Settings& settings, const std::string& request) {
-  const auto answer = TRY(
-      sys::call_local_server(DataDirectory::admin_socket(settings.data_dir), request, kAnswerTime));
-  json::Document document = TRY(json::Document::parse(answer));
-  if (const auto message = document.root()["error"].as_string()) {
-    return Error{Code::kUnavailable, Subject::kNone, std::string(*message), {}};
-  }
-  return document;
-}
-
 std::string start_request(const FsckCommand& command) {
   json::Writer request;
   request.begin_object();
@@ -67,10 +57,10 @@ std::string status_request() {
 
 /// The report as JSON. Errors: kNotFound + kNone when no server runs.
 Result<std::string> check_in_server(const Settings& settings, const FsckCommand& command) {
-  TRY(ask(settings, start_request(command)));
+  TRY(ask_server(settings, start_request(command), kAnswerTime));
   const auto deadline = std::chrono::steady_clock::now() + kCheckTimeMax;
   while (std::chrono::steady_clock::now() < deadline) {
-    const auto status = ask(settings, status_request());
+    const auto status = ask_server(settings, status_request(), kAnswerTime);
     if (!status) {
       return Error{Code::kUnavailable,
                    Subject::kNone,
@@ -94,13 +84,10 @@ Result<std::string> check_directly(const Settings& settings, const FsckCommand& 
                  fmt::format("there is no registry in {}", settings.data_dir),
                  {}};
   }
-  const DataDirectory directory = TRY(DataDirectory::open(settings.data_dir));
-  const SystemClock clock;
-  log::Sink sink(2, log::Format::kText, log::Level::kWarning, clock);
-  const auto database = TRY(open_database(settings, clock, log::Logger(sink)));
+  const auto stopped = TRY(StoppedInstallation::open(settings));
   const auto store = TRY(open_store(settings));
   storage::DigestLocks locks;
-  fsck::Check check({*database, *store, locks},
+  fsck::Check check({stopped->database(), *store, locks},
                     {command.repair, command.deep, settings.sparse_indexes});
   const fsck::Report report = TRY(check.run(std::stop_token()));
   return fsck::to_json(report, kReportMax);

@@ -15,6 +15,7 @@ namespace {
 using Print = std::function<void(std::string_view)>;
 
 constexpr std::string_view kOperator = "command line";
+constexpr std::chrono::seconds kAnswerTime{30};
 constexpr std::size_t kLinesPerAnswer = 200;
 /// How long one question waits for the run to get on.
 constexpr std::chrono::milliseconds kTurn{500};
@@ -76,14 +77,15 @@ Result<Progress> ask_progress(const Settings& settings, std::int64_t id, std::in
   w.member("id", id);
   w.member("after", after);
   w.end_object();
-  const auto answer = TRY(ask_server(settings, w.take()));
-  if (!answer) {
+  auto answer = ask_server(settings, w.take(), kAnswerTime);
+  if (!answer && answer.error().code == Code::kNotFound) {
     return Error{Code::kUnavailable,
                  Subject::kNone,
                  "the server was stopped; the next run goes on where this one ended",
                  {}};
   }
-  const json::Value root = answer->root();
+  const json::Document document = TRY(std::move(answer));
+  const json::Value root = document.root();
   Progress progress;
   const json::Value lines = root["lines"];
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -98,22 +100,16 @@ Result<Progress> ask_progress(const Settings& settings, std::int64_t id, std::in
 
 Result<Progress> collect_here(const Settings& settings, const gc::Parameters& parameters,
                               const Print& print) {
-  const DataDirectory directory = TRY(DataDirectory::open(settings.data_dir));
-  const SystemClock clock;
-  log::Sink sink(2, log::Format::kText, log::Level::kWarning, clock);
-  const log::Logger logger(sink);
-  const auto database = TRY(open_database(settings, clock, logger));
+  const auto stopped = TRY(StoppedInstallation::open(settings));
   const auto store = TRY(open_store(settings));
   storage::DigestLocks locks;
-  registry::Options options;
-  options.grace = settings.gc_grace;
-  options.lease_override = settings.lease;
-  options.upload_lifetime = settings.upload_lifetime;
-  gc::Collector collector({*database, *store, locks, options, logger},
+  const registry::Options options = TRY(registry_options(settings));
+  gc::Collector collector({stopped->database(), *store, locks, options, stopped->logger()},
                           {std::chrono::seconds{0}, false, {}});
   const gc::RunId id = TRY(collector.trigger(parameters, kOperator));
-  return follow(print,
-                [&](std::int64_t after) { return progress_of(collector, *database, id, after); });
+  return follow(print, [&](std::int64_t after) {
+    return progress_of(collector, stopped->database(), id, after);
+  });
 }
 
 }  // namespace
@@ -148,7 +144,10 @@ Result<void> follow_collection(gc::Collector& collector, db::Database& database,
 
 Result<void> collect_garbage(const Settings& settings, const gc::Parameters& parameters,
                              const Print& print) {
-  const auto begun = TRY(ask_server(settings, begin_request(parameters)));
+  const auto begun = ask_server(settings, begin_request(parameters), kAnswerTime);
+  if (!begun && begun.error().code != Code::kNotFound) {
+    return begun.error();
+  }
   const auto ask = [&](std::int64_t after) {
     return ask_progress(settings, begun->root()["id"].as_int().value_or(0), after);
   };

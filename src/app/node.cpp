@@ -66,19 +66,6 @@ auth::TokenService::Options token_options(const Settings& settings) {
   return options;
 }
 
-Result<registry::Options> registry_options(const Settings& settings) {
-  registry::Options options;
-  options.grace = settings.gc_grace;
-  options.lease_override = settings.lease;
-  options.upload_lifetime = settings.upload_lifetime;
-  options.uploads_per_project_max = settings.uploads_per_project_max;
-  options.uploads_per_identity_max = settings.uploads_per_identity_max;
-  options.free_space_floor = ByteCount{settings.free_space_floor.value};
-  options.sparse_indexes = settings.sparse_indexes;
-  options.boot_id = TRY(sys::boot_id());
-  return options;
-}
-
 http::Limits http_limits(const Settings& settings) {
   http::Limits limits;
   limits.header_bytes_max = settings.header_bytes_max.value;

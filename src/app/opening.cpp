@@ -1,6 +1,7 @@
 #include "app/opening.h"
 
 #include "storage/filesystem.h"
+#include "sys/process.h"
 
 namespace roadstead::app {
 namespace {
@@ -26,5 +27,28 @@ std::filesystem::path database_path(const Settings& settings) {
 Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings) {
   return storage::open_filesystem_store(after_scheme(settings.storage_url));
 }
+
+Result<registry::Options> registry_options(const Settings& settings) {
+  registry::Options options;
+  options.grace = settings.gc_grace;
+  options.lease_override = settings.lease;
+  options.upload_lifetime = settings.upload_lifetime;
+  options.uploads_per_project_max = settings.uploads_per_project_max;
+  options.uploads_per_identity_max = settings.uploads_per_identity_max;
+  options.free_space_floor = ByteCount{settings.free_space_floor.value};
+  options.sparse_indexes = settings.sparse_indexes;
+  options.boot_id = TRY(sys::boot_id());
+  return options;
+}
+
+Result<std::unique_ptr<StoppedInstallation>> StoppedInstallation::open(const Settings& settings) {
+  auto stopped = std::make_unique<StoppedInstallation>(TRY(DataDirectory::open(settings.data_dir)));
+  stopped->database_ = TRY(open_database(settings, stopped->clock_, stopped->logger()));
+  return stopped;
+}
+
+StoppedInstallation::StoppedInstallation(DataDirectory directory)
+    : directory_(std::move(directory)),
+      sink_(2, log::Format::kText, log::Level::kWarning, clock_) {}
 
 }  // namespace roadstead::app

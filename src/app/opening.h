@@ -3,11 +3,13 @@
 #include <filesystem>
 #include <memory>
 
+#include "app/data_directory.h"
 #include "app/settings.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "db/sqlite.h"
+#include "registry/options.h"
 #include "storage/blob_store.h"
 
 namespace roadstead::app {
@@ -17,6 +19,28 @@ namespace roadstead::app {
 Result<std::unique_ptr<db::SqliteDatabase>> open_database(const Settings& settings,
                                                           const Clock& clock, log::Logger logger);
 Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings);
+/// What the settings say of repositories; all but what a server makes of its secret key. Errors:
+/// as sys::boot_id().
+Result<registry::Options> registry_options(const Settings& settings);
+
+/// An installation without a server, for a command: the data directory is ours while this lives,
+/// and warnings go to standard error.
+class StoppedInstallation {
+ public:
+  /// Errors: as DataDirectory::open() and open_database().
+  static Result<std::unique_ptr<StoppedInstallation>> open(const Settings& settings);
+  explicit StoppedInstallation(DataDirectory directory);
+
+  [[nodiscard]] db::SqliteDatabase& database() { return *database_; }
+  [[nodiscard]] log::Logger logger() { return log::Logger(sink_); }
+
+ private:
+  SystemClock clock_;
+  DataDirectory directory_;
+  log::Sink sink_;
+  std::unique_ptr<db::SqliteDatabase> database_;
+};
+
 /// Where the embedded database lies.
 std::filesystem::path database_path(const Settings& settings);
 

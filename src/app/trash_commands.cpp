@@ -5,12 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "app/data_directory.h"
+#include "app/admin.h"
 #include "app/opening.h"
 #include "app/trash_requests.h"
 #include "base/log.h"
 #include "json/json.h"
-#include "sys/local_socket.h"
 
 namespace roadstead::app {
 namespace {
@@ -19,29 +18,19 @@ constexpr std::chrono::seconds kAnswerTime{60};
 
 /// Without a server: the data directory is ours meanwhile.
 Result<std::string> answer_directly(const Settings& settings, std::string_view request) {
-  const DataDirectory directory = TRY(DataDirectory::open(settings.data_dir));
-  const SystemClock clock;
-  log::Sink sink(2, log::Format::kText, log::Level::kWarning, clock);
-  const auto database = TRY(open_database(settings, clock, log::Logger(sink)));
+  const auto stopped = TRY(StoppedInstallation::open(settings));
   auth::PasswordPool passwords(auth::PasswordPool::Options{});
-  auth::UserStore users(*database, passwords);
-  registry::Options options;
-  options.lease_override = settings.lease;
-  options.sparse_indexes = settings.sparse_indexes;
-  return answer_trash_request({*database, users, options}, request).value_or("{}");
+  auth::UserStore users(stopped->database(), passwords);
+  const registry::Options options = TRY(registry_options(settings));
+  return answer_trash_request({stopped->database(), users, options}, request).value_or("{}");
 }
 
 Result<std::string> ask(const Settings& settings, std::string_view request) {
-  auto answer =
-      sys::call_local_server(DataDirectory::admin_socket(settings.data_dir), request, kAnswerTime);
+  auto answer = ask_server(settings, request, kAnswerTime);
   if (!answer && answer.error().code == Code::kNotFound) {
-    answer = answer_directly(settings, request);
+    answer = read_answer(TRY(answer_directly(settings, request)));
   }
-  const std::string text = TRY(std::move(answer));
-  const json::Document document = TRY(json::Document::parse(text));
-  if (const auto message = document.root()["error"].as_string()) {
-    return Error{Code::kInvalid, Subject::kNone, std::string(*message), {}};
-  }
+  const json::Document document = TRY(std::move(answer));
   return std::string(document.root()["text"].as_string().value_or(""));
 }
 
