@@ -18,17 +18,20 @@ constexpr std::size_t kReviewPage = 5'000;
 /// something is wrong.
 constexpr std::chrono::hours kQueuedMax{24};
 
-// --- Foreign keys forbid these; a file that was damaged or edited may have them all the same.
-
-Result<CheckPage> holds_without_blob(db::ReadSession& session, const CheckCursor& after,
-                                     std::size_t count) {
-  constexpr Walk kWalk{
-      RowKind::kRepositoryBlob, true,
-      "SELECT rb.repository_id, rb.blob_id, NOT EXISTS (SELECT 1 FROM blob b WHERE b.id = "
-      "rb.blob_id) FROM repository_blob rb WHERE (rb.repository_id, rb.blob_id) > (?, ?) "
-      "ORDER BY rb.repository_id, rb.blob_id LIMIT ?"};
+/// What looks at a walk of a check.
+template <const Walk& kWalk>
+Result<CheckPage> walk_through(db::ReadSession& session, const CheckCursor& after,
+                               std::size_t count) {
   return internal::walk(session, kWalk, after, count);
 }
+
+// --- Foreign keys forbid these; a file that was damaged or edited may have them all the same.
+
+constexpr Walk kHoldsWithoutBlob{
+    RowKind::kRepositoryBlob, true,
+    "SELECT rb.repository_id, rb.blob_id, NOT EXISTS (SELECT 1 FROM blob b WHERE b.id = "
+    "rb.blob_id) FROM repository_blob rb WHERE (rb.repository_id, rb.blob_id) > (?, ?) "
+    "ORDER BY rb.repository_id, rb.blob_id LIMIT ?"};
 
 /// Only when no artifact needs it: the row is then about nothing.
 Result<bool> remove_hold_without_blob(db::WriteSession& session, const Disagreement& found) {
@@ -40,15 +43,11 @@ Result<bool> remove_hold_without_blob(db::WriteSession& session, const Disagreem
   return removed > 0;
 }
 
-Result<CheckPage> edges_without_artifact(db::ReadSession& session, const CheckCursor& after,
-                                         std::size_t count) {
-  constexpr Walk kWalk{
-      RowKind::kArtifactBlob, true,
-      "SELECT ab.artifact_id, ab.blob_id, NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = "
-      "ab.artifact_id) FROM artifact_blob ab WHERE (ab.artifact_id, ab.blob_id) > (?, ?) "
-      "ORDER BY ab.artifact_id, ab.blob_id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kEdgesWithoutArtifact{
+    RowKind::kArtifactBlob, true,
+    "SELECT ab.artifact_id, ab.blob_id, NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = "
+    "ab.artifact_id) FROM artifact_blob ab WHERE (ab.artifact_id, ab.blob_id) > (?, ?) "
+    "ORDER BY ab.artifact_id, ab.blob_id LIMIT ?"};
 
 Result<bool> remove_edge_without_artifact(db::WriteSession& session, const Disagreement& found) {
   const auto repository = TRY(session.first(
@@ -65,15 +64,11 @@ Result<bool> remove_edge_without_artifact(db::WriteSession& session, const Disag
   return true;
 }
 
-Result<CheckPage> edges_without_hold(db::ReadSession& session, const CheckCursor& after,
-                                     std::size_t count) {
-  constexpr Walk kWalk{
-      RowKind::kArtifactBlob, true,
-      "SELECT ab.artifact_id, ab.blob_id, NOT EXISTS (SELECT 1 FROM repository_blob rb WHERE "
-      "rb.repository_id = ab.repository_id AND rb.blob_id = ab.blob_id) FROM artifact_blob ab "
-      "WHERE (ab.artifact_id, ab.blob_id) > (?, ?) ORDER BY ab.artifact_id, ab.blob_id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kEdgesWithoutHold{
+    RowKind::kArtifactBlob, true,
+    "SELECT ab.artifact_id, ab.blob_id, NOT EXISTS (SELECT 1 FROM repository_blob rb WHERE "
+    "rb.repository_id = ab.repository_id AND rb.blob_id = ab.blob_id) FROM artifact_blob ab "
+    "WHERE (ab.artifact_id, ab.blob_id) > (?, ?) ORDER BY ab.artifact_id, ab.blob_id LIMIT ?"};
 
 Result<bool> restore_hold(db::WriteSession& session, const Disagreement& found) {
   // The artifact could be pushed only while its repository held the blob, so it may have it back.
@@ -91,16 +86,12 @@ Result<bool> restore_hold(db::WriteSession& session, const Disagreement& found) 
   return held.value_or(false);
 }
 
-Result<CheckPage> children_without_artifact(db::ReadSession& session, const CheckCursor& after,
-                                            std::size_t count) {
-  constexpr Walk kWalk{
-      RowKind::kArtifactChild, true,
-      "SELECT c.artifact_id, c.child_id, NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = "
-      "c.artifact_id) OR NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = c.child_id) FROM "
-      "artifact_child c WHERE (c.artifact_id, c.child_id) > (?, ?) ORDER BY c.artifact_id, "
-      "c.child_id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kChildrenWithoutArtifact{
+    RowKind::kArtifactChild, true,
+    "SELECT c.artifact_id, c.child_id, NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = "
+    "c.artifact_id) OR NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = c.child_id) FROM "
+    "artifact_child c WHERE (c.artifact_id, c.child_id) > (?, ?) ORDER BY c.artifact_id, "
+    "c.child_id LIMIT ?"};
 
 /// An edge of an index that is gone keeps a child for nothing; one to a lost child is kept, as it
 /// tells what was lost.
@@ -117,22 +108,16 @@ Result<bool> remove_child_without_parent(db::WriteSession& session, const Disagr
   return removed > 0;
 }
 
-Result<CheckPage> artifacts_without_manifest(db::ReadSession& session, const CheckCursor& after,
-                                             std::size_t count) {
-  constexpr Walk kWalk{RowKind::kArtifact, false,
-                       "SELECT a.id, 0, NOT EXISTS (SELECT 1 FROM manifest m WHERE m.id = "
-                       "a.manifest_id) FROM artifact a WHERE a.id > ? ORDER BY a.id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kArtifactsWithoutManifest{
+    RowKind::kArtifact, false,
+    "SELECT a.id, 0, NOT EXISTS (SELECT 1 FROM manifest m WHERE m.id = "
+    "a.manifest_id) FROM artifact a WHERE a.id > ? ORDER BY a.id LIMIT ?"};
 
-Result<CheckPage> tags_without_artifact(db::ReadSession& session, const CheckCursor& after,
-                                        std::size_t count) {
-  constexpr Walk kWalk{RowKind::kTag, false,
-                       "SELECT t.id, 0, NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = "
-                       "t.artifact_id AND a.repository_id = t.repository_id) FROM tag t WHERE "
-                       "t.id > ? ORDER BY t.id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kTagsWithoutArtifact{
+    RowKind::kTag, false,
+    "SELECT t.id, 0, NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = "
+    "t.artifact_id AND a.repository_id = t.repository_id) FROM tag t WHERE "
+    "t.id > ? ORDER BY t.id LIMIT ?"};
 
 /// The history knows which content the tag named last.
 Result<bool> point_tag_by_history(db::WriteSession& session, const Disagreement& found) {
@@ -167,47 +152,36 @@ Result<bool> repair_artifact_count(db::WriteSession& session, const Disagreement
   return true;
 }
 
-Result<CheckPage> wrongly_listed_repositories(db::ReadSession& session, const CheckCursor& after,
-                                              std::size_t count) {
-  constexpr Walk kWalk{RowKind::kRepository, false,
-                       "SELECT r.id, 0, r.listed <> (r.artifact_count > 0) FROM repository r WHERE "
-                       "r.id > ? ORDER BY r.id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kWronglyListedRepositories{
+    RowKind::kRepository, false,
+    "SELECT r.id, 0, r.listed <> (r.artifact_count > 0) FROM repository r WHERE "
+    "r.id > ? ORDER BY r.id LIMIT ?"};
 
 Result<bool> repair_listed_repository(db::WriteSession& session, const Disagreement& found) {
   TRY(internal::relist_repository(session, RepositoryId{found.first}));
   return true;
 }
 
-Result<CheckPage> wrongly_listed_artifacts(db::ReadSession& session, const CheckCursor& after,
-                                           std::size_t count) {
-  constexpr Walk kWalk{
-      RowKind::kArtifact, false,
-      "SELECT a.id, 0, r.full_name < '~' AND a.listed <> ((EXISTS (SELECT 1 FROM tag t WHERE "
-      "t.artifact_id = a.id) OR NOT EXISTS (SELECT 1 FROM artifact_child c WHERE c.child_id = "
-      "a.id)) AND (a.subject_digest IS NULL OR NOT EXISTS (SELECT 1 FROM artifact s WHERE "
-      "s.repository_id = a.repository_id AND s.digest = a.subject_digest))) FROM artifact a JOIN "
-      "repository r ON r.id = a.repository_id WHERE a.id > ? ORDER BY a.id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kWronglyListedArtifacts{
+    RowKind::kArtifact, false,
+    "SELECT a.id, 0, r.full_name < '~' AND a.listed <> ((EXISTS (SELECT 1 FROM tag t WHERE "
+    "t.artifact_id = a.id) OR NOT EXISTS (SELECT 1 FROM artifact_child c WHERE c.child_id = "
+    "a.id)) AND (a.subject_digest IS NULL OR NOT EXISTS (SELECT 1 FROM artifact s WHERE "
+    "s.repository_id = a.repository_id AND s.digest = a.subject_digest))) FROM artifact a JOIN "
+    "repository r ON r.id = a.repository_id WHERE a.id > ? ORDER BY a.id LIMIT ?"};
 
 Result<bool> repair_listed_artifact(db::WriteSession& session, const Disagreement& found) {
   TRY(internal::relist_artifact(session, ArtifactId{found.first}));
   return true;
 }
 
-Result<CheckPage> uncounted_blobs(db::ReadSession& session, const CheckCursor& after,
-                                  std::size_t count) {
-  constexpr Walk kWalk{
-      RowKind::kRepositoryBlob, true,
-      "SELECT rb.repository_id, rb.blob_id, EXISTS (SELECT 1 FROM artifact_blob ab WHERE "
-      "ab.repository_id = rb.repository_id AND ab.blob_id = rb.blob_id) AND NOT EXISTS (SELECT 1 "
-      "FROM project_blob pb WHERE pb.project_id = rb.project_id AND pb.blob_id = rb.blob_id) FROM "
-      "repository_blob rb WHERE (rb.repository_id, rb.blob_id) > (?, ?) ORDER BY "
-      "rb.repository_id, rb.blob_id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kUncountedBlobs{
+    RowKind::kRepositoryBlob, true,
+    "SELECT rb.repository_id, rb.blob_id, EXISTS (SELECT 1 FROM artifact_blob ab WHERE "
+    "ab.repository_id = rb.repository_id AND ab.blob_id = rb.blob_id) AND NOT EXISTS (SELECT 1 "
+    "FROM project_blob pb WHERE pb.project_id = rb.project_id AND pb.blob_id = rb.blob_id) FROM "
+    "repository_blob rb WHERE (rb.repository_id, rb.blob_id) > (?, ?) ORDER BY "
+    "rb.repository_id, rb.blob_id LIMIT ?"};
 
 /// Without a charge: whether the ledger knew of it is seen when the project is recounted.
 Result<bool> count_again(db::WriteSession& session, const Disagreement& found) {
@@ -221,15 +195,11 @@ Result<bool> count_again(db::WriteSession& session, const Disagreement& found) {
   return true;
 }
 
-Result<CheckPage> wrongly_counted_blobs(db::ReadSession& session, const CheckCursor& after,
-                                        std::size_t count) {
-  constexpr Walk kWalk{
-      RowKind::kProjectBlob, true,
-      "SELECT pb.project_id, pb.blob_id, NOT EXISTS (SELECT 1 FROM repository_blob rb WHERE "
-      "rb.project_id = pb.project_id AND rb.blob_id = pb.blob_id) FROM project_blob pb WHERE "
-      "(pb.project_id, pb.blob_id) > (?, ?) ORDER BY pb.project_id, pb.blob_id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kWronglyCountedBlobs{
+    RowKind::kProjectBlob, true,
+    "SELECT pb.project_id, pb.blob_id, NOT EXISTS (SELECT 1 FROM repository_blob rb WHERE "
+    "rb.project_id = pb.project_id AND rb.blob_id = pb.blob_id) FROM project_blob pb WHERE "
+    "(pb.project_id, pb.blob_id) > (?, ?) ORDER BY pb.project_id, pb.blob_id LIMIT ?"};
 
 Result<bool> uncount_again(db::WriteSession& session, const Disagreement& found) {
   TRY(session.execute(
@@ -270,14 +240,11 @@ Result<bool> let_go(db::WriteSession& session, const Disagreement& found) {
   return true;
 }
 
-Result<CheckPage> content_of_no_blob(db::ReadSession& session, const CheckCursor& after,
-                                     std::size_t count) {
-  constexpr Walk kWalk{RowKind::kBlob, false,
-                       "SELECT c.blob_id, 0, NOT EXISTS (SELECT 1 FROM blob b WHERE b.id = "
-                       "c.blob_id AND b.location = 'inline') FROM blob_content c WHERE c.blob_id > "
-                       "? ORDER BY c.blob_id LIMIT ?"};
-  return internal::walk(session, kWalk, after, count);
-}
+constexpr Walk kContentOfNoBlob{
+    RowKind::kBlob, false,
+    "SELECT c.blob_id, 0, NOT EXISTS (SELECT 1 FROM blob b WHERE b.id = "
+    "c.blob_id AND b.location = 'inline') FROM blob_content c WHERE c.blob_id > "
+    "? ORDER BY c.blob_id LIMIT ?"};
 
 /// Only when the blob lies elsewhere: without its row nobody knows what the content was.
 Result<bool> remove_other_content(db::WriteSession& session, const Disagreement& found) {
@@ -289,19 +256,24 @@ Result<bool> remove_other_content(db::WriteSession& session, const Disagreement&
 }
 
 constexpr std::array kChecks{
-    RowCheck{"content_without_blob", kPage, content_of_no_blob, remove_other_content},
-    RowCheck{"repository_blob_without_blob", kPage, holds_without_blob, remove_hold_without_blob},
-    RowCheck{"edge_without_artifact", kPage, edges_without_artifact, remove_edge_without_artifact},
-    RowCheck{"edge_without_repository_blob", kPage, edges_without_hold, restore_hold},
-    RowCheck{"child_without_artifact", kPage, children_without_artifact,
+    RowCheck{"content_without_blob", kPage, walk_through<kContentOfNoBlob>, remove_other_content},
+    RowCheck{"repository_blob_without_blob", kPage, walk_through<kHoldsWithoutBlob>,
+             remove_hold_without_blob},
+    RowCheck{"edge_without_artifact", kPage, walk_through<kEdgesWithoutArtifact>,
+             remove_edge_without_artifact},
+    RowCheck{"edge_without_repository_blob", kPage, walk_through<kEdgesWithoutHold>, restore_hold},
+    RowCheck{"child_without_artifact", kPage, walk_through<kChildrenWithoutArtifact>,
              remove_child_without_parent},
-    RowCheck{"artifact_without_manifest", kPage, artifacts_without_manifest, nullptr},
-    RowCheck{"tag_without_artifact", kPage, tags_without_artifact, point_tag_by_history},
+    RowCheck{"artifact_without_manifest", kPage, walk_through<kArtifactsWithoutManifest>, nullptr},
+    RowCheck{"tag_without_artifact", kPage, walk_through<kTagsWithoutArtifact>,
+             point_tag_by_history},
     RowCheck{"artifact_count", kPage, wrong_artifact_counts, repair_artifact_count},
-    RowCheck{"repository_listed", kPage, wrongly_listed_repositories, repair_listed_repository},
-    RowCheck{"artifact_listed", kPage, wrongly_listed_artifacts, repair_listed_artifact},
-    RowCheck{"project_blob_missing", kPage, uncounted_blobs, count_again},
-    RowCheck{"project_blob_extra", kPage, wrongly_counted_blobs, uncount_again},
+    RowCheck{"repository_listed", kPage, walk_through<kWronglyListedRepositories>,
+             repair_listed_repository},
+    RowCheck{"artifact_listed", kPage, walk_through<kWronglyListedArtifacts>,
+             repair_listed_artifact},
+    RowCheck{"project_blob_missing", kPage, walk_through<kUncountedBlobs>, count_again},
+    RowCheck{"project_blob_extra", kPage, walk_through<kWronglyCountedBlobs>, uncount_again},
     RowCheck{"deleting_live", kPage, wrongly_queued_content, let_go},
     RowCheck{"repository_blob_unreviewed", kReviewPage, internal::unreviewed_holds,
              internal::review_hold_again},
