@@ -7,6 +7,7 @@ no manifest may lose content, and when everything was deleted nothing may be lef
 import argparse
 import base64
 import collections
+import contextlib
 import json
 import os
 import random
@@ -212,7 +213,8 @@ def empty(world):
         late = time.monotonic() > deadline
         if late or not stored_files(world.server.data):
             world.server.stop()
-            with sqlite3.connect(database) as connection:
+            # Closed, and not only committed: the next server wants the file for itself.
+            with contextlib.closing(sqlite3.connect(database)) as connection:
                 left = {name: connection.execute(sql).fetchone()[0] for name, sql in LEFT.items()}
             left["files"] = stored_files(world.server.data)
             left = {name: number for name, number in left.items() if number}
