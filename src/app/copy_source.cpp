@@ -138,8 +138,7 @@ class LockedSource final : public backup::Source {
 
 }  // namespace
 
-std::optional<std::string> answer_copy_request(db::SqliteDatabase& database,
-                                               std::string_view request) {
+std::optional<std::string> answer_copy_request(db::Database& database, std::string_view request) {
   const auto document = json::Document::parse(request);
   if (!document) {
     return std::nullopt;

@@ -15,12 +15,16 @@ namespace {
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::string_view kStopped = "stopped";
 
-Result<std::string> load_or_make_secret(const std::filesystem::path& file) {
-  if (!TRY(sys::exists(file))) {
-    std::array<std::byte, kKeyBytes> key{};
-    sys::random_bytes(key);
-    TRY(sys::replace_file(file, to_hex(key) + "\n"));
+Result<void> make_secret(const std::filesystem::path& file) {
+  if (TRY(sys::exists(file))) {
+    return {};
   }
+  std::array<std::byte, kKeyBytes> key{};
+  sys::random_bytes(key);
+  return sys::replace_file(file, to_hex(key) + "\n");
+}
+
+Result<std::string> read_secret(const std::filesystem::path& file) {
   const std::string text = TRY(sys::read_file(file, 4096));
   std::string_view digits = text;
   while (digits.ends_with('\n')) {
@@ -39,7 +43,8 @@ Result<std::string> load_or_make_secret(const std::filesystem::path& file) {
 
 }  // namespace
 
-Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
+Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path,
+                                          const std::filesystem::path& secret_key_file) {
   TRY(sys::make_directories(path));
   if (TRY(sys::exists(path / backup::kUnfinished))) {
     return Error{Code::kPrecondition,
@@ -59,7 +64,11 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
     }
     return lock.error();
   }
-  std::string secret = TRY(load_or_make_secret(secret_file(path)));
+  if (secret_key_file.empty()) {
+    TRY(make_secret(secret_file(path)));
+  }
+  std::string secret =
+      TRY(read_secret(secret_key_file.empty() ? secret_file(path) : secret_key_file));
   return DataDirectory(path, std::move(*lock), std::move(secret));
 }
 

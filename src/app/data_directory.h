@@ -18,9 +18,11 @@ namespace roadstead::app {
 ///   blobs, unless storage_url says otherwise
 class DataDirectory {
  public:
-  /// Creates what is missing and takes the lock. Errors: kConflict when another process holds it;
-  /// kPrecondition when a restore into it did not finish.
-  static Result<DataDirectory> open(const std::filesystem::path& path);
+  /// Creates what is missing and takes the lock. The secret key is read from `secret_key_file`, or
+  /// made here when that is empty. Errors: kConflict when another process holds the lock;
+  /// kPrecondition when a restore into it did not finish; kInvalid when the file holds no key.
+  static Result<DataDirectory> open(const std::filesystem::path& path,
+                                    const std::filesystem::path& secret_key_file);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// 32 bytes. A secret.

@@ -121,7 +121,7 @@ struct Node::Parts {
   log::Logger logger;
   DataDirectory directory;
   metrics::Registry metrics;
-  std::unique_ptr<db::SqliteDatabase> database;
+  std::unique_ptr<db::Database> database;
   std::unique_ptr<storage::BlobStore> store;
   storage::DigestLocks locks;
   std::optional<auth::PasswordPool> passwords;
@@ -286,7 +286,7 @@ Node::~Node() {
 
 Result<std::unique_ptr<Node>> Node::start(const Settings& settings, log::Sink& sink,
                                           const std::function<void(std::string_view)>& print) {
-  DataDirectory directory = TRY(DataDirectory::open(settings.data_dir));
+  DataDirectory directory = TRY(DataDirectory::open(settings.data_dir, settings.secret_key_file));
   auto parts = std::make_unique<Parts>(settings, sink, std::move(directory));
   TRY(parts->open(print));
   const bool stopped = TRY(parts->directory.take_stopped_mark());

@@ -1,5 +1,7 @@
 #include "app/opening.h"
 
+#include "db/server.h"
+#include "db/sqlite.h"
 #include "storage/filesystem.h"
 #include "sys/process.h"
 
@@ -13,11 +15,14 @@ std::string after_scheme(const std::string& url) {
 
 }  // namespace
 
-Result<std::unique_ptr<db::SqliteDatabase>> open_database(const Settings& settings,
-                                                          const Clock& clock, log::Logger logger) {
+Result<std::unique_ptr<db::Database>> open_database(const Settings& settings, const Clock& clock,
+                                                    log::Logger logger) {
+  if (!settings.database_url.starts_with("sqlite:")) {
+    return db::open_server_database(TRY(db::parse_server_url(settings.database_url)), logger);
+  }
   db::SqliteOptions options;
   options.path = database_path(settings);
-  return db::SqliteDatabase::open(options, clock, logger);
+  return std::unique_ptr<db::Database>(TRY(db::SqliteDatabase::open(options, clock, logger)));
 }
 
 std::filesystem::path database_path(const Settings& settings) {
@@ -42,7 +47,8 @@ Result<registry::Options> registry_options(const Settings& settings) {
 }
 
 Result<std::unique_ptr<StoppedInstallation>> StoppedInstallation::open(const Settings& settings) {
-  auto stopped = std::make_unique<StoppedInstallation>(TRY(DataDirectory::open(settings.data_dir)));
+  auto stopped = std::make_unique<StoppedInstallation>(
+      TRY(DataDirectory::open(settings.data_dir, settings.secret_key_file)));
   stopped->database_ = TRY(open_database(settings, stopped->clock_, stopped->logger()));
   return stopped;
 }

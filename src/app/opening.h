@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "db/sqlite.h"
+#include "db/database.h"
 #include "registry/options.h"
 #include "storage/blob_store.h"
 
@@ -16,8 +16,8 @@ namespace roadstead::app {
 
 /// The database and the store that the settings name. The only place that chooses between kinds of
 /// them.
-Result<std::unique_ptr<db::SqliteDatabase>> open_database(const Settings& settings,
-                                                          const Clock& clock, log::Logger logger);
+Result<std::unique_ptr<db::Database>> open_database(const Settings& settings, const Clock& clock,
+                                                    log::Logger logger);
 Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings);
 /// What the settings say of repositories; all but what a server makes of its secret key. Errors:
 /// as sys::boot_id().
@@ -31,14 +31,14 @@ class StoppedInstallation {
   static Result<std::unique_ptr<StoppedInstallation>> open(const Settings& settings);
   explicit StoppedInstallation(DataDirectory directory);
 
-  [[nodiscard]] db::SqliteDatabase& database() { return *database_; }
+  [[nodiscard]] db::Database& database() { return *database_; }
   [[nodiscard]] log::Logger logger() { return log::Logger(sink_); }
 
  private:
   SystemClock clock_;
   DataDirectory directory_;
   log::Sink sink_;
-  std::unique_ptr<db::SqliteDatabase> database_;
+  std::unique_ptr<db::Database> database_;
 };
 
 /// Where the embedded database lies.

@@ -7,6 +7,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "base/text.h"
+#include "db/server.h"
 
 namespace roadstead::app {
 namespace {
@@ -244,8 +245,9 @@ Result<void> complete(Settings& settings) {
   if (settings.database_url.empty()) {
     settings.database_url = "sqlite:" + settings.data_dir + "/roadstead.db";
   } else if (!settings.database_url.starts_with("sqlite:")) {
-    return bad("configuration", "database_url",
-               "this version serves from SQLite: expected sqlite:PATH");
+    if (const auto server = db::parse_server_url(settings.database_url); !server) {
+      return bad("configuration", "database_url", "sqlite:PATH, or a " + server.error().message);
+    }
   }
   if (settings.storage_url.empty()) {
     settings.storage_url = "file:" + settings.data_dir + "/storage";
@@ -344,7 +346,7 @@ std::string show_settings(const Settings& settings) {
       section = prefix;
       out += fmt::format("{}:\n", section);
     }
-    std::string value = std::visit(Show{settings}, entry.member);
+    std::string value = db::mask_password(std::visit(Show{settings}, entry.member));
     if (entry.secret && value != "\"\"") {
       value = "\"***\"";
     }

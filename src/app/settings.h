@@ -30,6 +30,7 @@ struct Settings {
   std::string data_dir = "/var/lib/roadstead";
   std::string database_url;
   std::string storage_url;
+  std::string secret_key_file;
   std::string admin_password;
   std::vector<std::string> trusted_proxies;
 

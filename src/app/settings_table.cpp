@@ -18,9 +18,15 @@ constexpr std::array kEntries{
     SettingEntry{"data_dir", "ROADSTEAD_DATA_DIR", "directory of everything that is kept",
                  &Settings::data_dir},
     SettingEntry{"database_url", "ROADSTEAD_DATABASE_URL",
-                 "sqlite:PATH (default: roadstead.db in data_dir)", &Settings::database_url},
+                 "sqlite:PATH, postgresql://… or mysql://… (default: roadstead.db in data_dir)",
+                 &Settings::database_url},
     SettingEntry{"storage_url", "ROADSTEAD_STORAGE_URL",
                  "file:DIRECTORY (default: storage in data_dir)", &Settings::storage_url},
+    SettingEntry{
+        "secret_key_file", "ROADSTEAD_SECRET_KEY_FILE",
+        "file with 64 hexadecimal digits, the same for all replicas (default: generated as "
+        "secret.key in data_dir)",
+        &Settings::secret_key_file},
     SettingEntry{"admin_password", "ROADSTEAD_ADMIN_PASSWORD",
                  "first password of admin; used on the first start only (default: a generated one)",
                  &Settings::admin_password, 0, 0, true},

@@ -5,7 +5,7 @@
 
 namespace roadstead::app {
 
-void export_process(metrics::Registry& metrics, const db::SqliteDatabase& database,
+void export_process(metrics::Registry& metrics, const db::Database& database,
                     const sys::ThreadPool& workers) {
   metrics
       .gauge("roadstead_build_info", "Always 1; the label names the version",
@@ -37,7 +37,7 @@ void export_process(metrics::Registry& metrics, const db::SqliteDatabase& databa
     started.set(usage.started_at_seconds);
     queued.set(static_cast<double>(workers.queued()));
     busy.set(static_cast<double>(workers.busy()));
-    const db::SqliteStatistics statistics = database.statistics();
+    const db::Statistics statistics = database.statistics();
     commits.set(static_cast<double>(statistics.commits));
     functions.set(static_cast<double>(statistics.write_functions));
     reads.set(static_cast<double>(statistics.read_sessions));

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "auth/token_service.h"
-#include "db/sqlite.h"
+#include "db/database.h"
 #include "fsck/scrubber.h"
 #include "gc/collector.h"
 #include "http/server.h"
@@ -12,7 +12,7 @@ namespace roadstead::app {
 
 /// Exposes what the parts of the process count themselves: process, database, worker pool. They
 /// outlive the registry's last exposition.
-void export_process(metrics::Registry& metrics, const db::SqliteDatabase& database,
+void export_process(metrics::Registry& metrics, const db::Database& database,
                     const sys::ThreadPool& workers);
 /// How often a remembered token saved the check of a signature.
 void export_tokens(metrics::Registry& metrics, const auth::TokenService& tokens);

@@ -9,6 +9,7 @@
 #include "backup/internal/layout.h"
 #include "backup/internal/problems.h"
 #include "backup/internal/prune.h"
+#include "db/sqlite.h"
 #include "sys/copy.h"
 #include "sys/file.h"
 

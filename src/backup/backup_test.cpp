@@ -29,7 +29,7 @@ constexpr std::string_view kKey =
 /// Sees to it that the hold is there whenever it matters.
 class WatchedSource final : public Source {
  public:
-  explicit WatchedSource(db::SqliteDatabase& database) : database_(database), real_(database) {}
+  explicit WatchedSource(db::Database& database) : database_(database), real_(database) {}
   Result<std::string> take_hold(std::string_view owner, std::chrono::seconds duration) override {
     return real_.take_hold(owner, duration);
   }
@@ -52,7 +52,7 @@ class WatchedSource final : public Source {
   bool expire = false;
 
  private:
-  db::SqliteDatabase& database_;
+  db::Database& database_;
   DatabaseSource real_;
 };
 

@@ -9,6 +9,7 @@
 #include "backup/internal/contents.h"
 #include "backup/internal/hold_keeper.h"
 #include "backup/internal/problems.h"
+#include "db/sqlite.h"
 #include "sys/copy.h"
 #include "sys/file.h"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "db/sqlite.h"
+#include "db/database.h"
 
 namespace roadstead::backup {
 
@@ -19,21 +19,21 @@ class Source {
   virtual Result<std::string> take_hold(std::string_view owner, std::chrono::seconds duration) = 0;
   virtual Result<void> renew_hold(const std::string& id, std::chrono::seconds duration) = 0;
   virtual Result<void> release_hold(const std::string& id) = 0;
-  /// As db::SqliteDatabase::copy_to().
+  /// As db::Database::copy_to().
   virtual Result<void> copy_database(const std::filesystem::path& to) = 0;
 };
 
 /// A database of this process.
 class DatabaseSource final : public Source {
  public:
-  explicit DatabaseSource(db::SqliteDatabase& database) : database_(database) {}
+  explicit DatabaseSource(db::Database& database) : database_(database) {}
   Result<std::string> take_hold(std::string_view owner, std::chrono::seconds duration) override;
   Result<void> renew_hold(const std::string& id, std::chrono::seconds duration) override;
   Result<void> release_hold(const std::string& id) override;
   Result<void> copy_database(const std::filesystem::path& to) override;
 
  private:
-  db::SqliteDatabase& database_;
+  db::Database& database_;
 };
 
 }  // namespace roadstead::backup

@@ -7,6 +7,7 @@
 #include "backup/internal/layout.h"
 #include "backup/internal/problems.h"
 #include "crypto/hasher.h"
+#include "db/sqlite.h"
 
 namespace roadstead::backup {
 namespace {

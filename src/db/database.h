@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -73,7 +74,8 @@ class Row {
 /// ADR 4. Statements are prepared once per connection and remembered by their text, so keep the set
 /// of texts bounded. Errors of all statements: kUnavailable + kDatabase (busy, gone, disk full),
 /// kConflict + kDatabase (a unique or foreign key is violated; `detail` names the constraint when
-/// the engine tells), kInternal + kDatabase (a defect in the statement).
+/// the engine tells), kInvalid + kDatabase (text that the engine cannot hold), kInternal +
+/// kDatabase (a defect in the statement).
 class ReadSession {
  public:
   virtual ~ReadSession() = default;
@@ -124,9 +126,20 @@ class ReadSession {
   virtual Time now() = 0;
 };
 
-/// Reads and changes inside one transaction.
+/// Reads and changes inside one transaction. On a database server other transactions commit between
+/// its statements, and each statement sees what was committed before it: what a function decides on
+/// it has locked. A SELECT that ends with FOR UPDATE, FOR NO KEY UPDATE (changed, but neither
+/// removed nor renamed) or FOR KEY SHARE (must not go away) locks its rows until the end; a
+/// decision about other rows than those takes a lock first and reads in a statement of its own (ADR
+/// 12). Where there is one writer these endings mean nothing and are dropped.
 class WriteSession : public ReadSession {
  public:
+  /// Locks the rows of a SELECT with such an ending, for a decision that is read after it. Rows
+  /// that are not there are not locked. Nothing happens where there is one writer.
+  virtual Result<void> lock(std::string_view sql, Params params) = 0;
+  Result<void> lock(std::string_view sql, std::initializer_list<Param> params) {
+    return lock(sql, Params(params.begin(), params.size()));
+  }
   /// Number of rows changed.
   virtual Result<std::int64_t> execute(std::string_view sql, Params params) = 0;
   Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Param> params) {
@@ -148,6 +161,25 @@ class WriteSession : public ReadSession {
 enum class Durability : std::uint8_t {
   kPowerLoss,    ///< Loss of power, and all below.
   kProcessDeath  ///< kill -9. For state that a loss of power voids anyway: costs no sync.
+};
+
+/// Counters for metrics; monotonically rising since start unless they say "now".
+struct Statistics {
+  std::uint64_t commits = 0;
+  std::uint64_t write_functions = 0;
+  std::uint64_t read_sessions = 0;
+  std::uint64_t statements = 0;  ///< Of sessions, with the BEGIN, COMMIT and SAVEPOINT around them.
+  // Of the embedded engine.
+  std::uint64_t wal_cuts = 0;  ///< The write-ahead log exceeded its limit and was emptied.
+  std::uint64_t write_queue_length = 0;  ///< now
+  std::uint64_t wal_bytes = 0;           ///< now
+  // Of a server.
+  std::uint64_t retries = 0;   ///< Functions run again after a conflict or a lost connection.
+  std::uint64_t connects = 0;  ///< Connections opened.
+  std::uint64_t connection_losses = 0;  ///< Connections that broke or did not answer in time.
+  std::uint64_t refusals = 0;  ///< Sessions refused: no connection was free, or the server is away.
+  std::uint64_t connections_busy = 0;  ///< now
+  std::uint64_t connections_idle = 0;  ///< now
 };
 
 /// Where all state lives. Thread-safe. The two verbs below are everything that capability code
@@ -198,6 +230,12 @@ class Database {
   [[nodiscard]] virtual bool reads_are_local() const = 0;
   /// One line for `health`: success, or why not.
   virtual Result<void> ping() = 0;
+  [[nodiscard]] virtual Statistics statistics() const = 0;
+  /// Writes a consistent copy of the database, as it is at some moment of the call, into a new file
+  /// of the embedded engine (mode 0600), which survives power loss when this returns. Readers and
+  /// writers go on. Errors: kConflict + kStorage when there is such a file; kUnavailable when the
+  /// disk is full. What a failure leaves is removed.
+  virtual Result<void> copy_to(const std::filesystem::path& path) = 0;
 
  protected:
   /// What makes a session see one state of the database.

@@ -31,8 +31,12 @@ struct Dialect {
   std::string_view table_suffix;
   /// As well, when the primary key is several columns (an edge between rows).
   std::string_view edge_table_suffix;
+  /// Whether statements run that begin with {embedded}.
+  bool embedded = false;
 };
 const Dialect& sqlite_dialect();
+const Dialect& postgresql_dialect();
+const Dialect& mysql_dialect();
 
 /// The statements of a migration for one engine: comments removed, tokens replaced. A statement
 /// ends with ';' at the end of a line. Errors: kInternal for an unknown token or an unfinished

@@ -26,29 +26,12 @@ struct SqliteOptions {
   std::uint64_t wal_size_max = 64U << 20U;
 };
 
-/// Counters for metrics; monotonically rising since start.
-struct SqliteStatistics {
-  std::uint64_t commits = 0;
-  std::uint64_t write_functions = 0;
-  std::uint64_t read_sessions = 0;
-  std::uint64_t statements = 0;  ///< Of sessions, with the BEGIN, COMMIT and SAVEPOINT around them.
-  std::uint64_t wal_cuts = 0;    ///< The write-ahead log exceeded its limit and was emptied.
-  std::uint64_t write_queue_length = 0;  ///< now
-  std::uint64_t wal_bytes = 0;           ///< now
-};
-
 class SqliteDatabase : public Database {
  public:
   /// Opens or creates the file in WAL mode with synchronous=FULL and applies missing migrations.
   /// Errors: kPrecondition when the schema is newer than this program.
   static Result<std::unique_ptr<SqliteDatabase>> open(const SqliteOptions& options,
                                                       const Clock& clock, log::Logger logger);
-  [[nodiscard]] virtual SqliteStatistics statistics() const = 0;
-  /// Writes a consistent copy of the database, as it is at some moment of the call, into a new file
-  /// (mode 0600), which survives power loss when this returns. Readers and writers go on; the
-  /// write-ahead log is not emptied meanwhile. Errors: kConflict + kStorage when there is such a
-  /// file; kUnavailable when the disk is full. What a failure leaves is removed.
-  virtual Result<void> copy_to(const std::filesystem::path& path) = 0;
 };
 
 /// Runs `fn` on a database file that no process writes, such as what copy_to() made. Neither the

@@ -101,7 +101,7 @@ class SqliteDatabaseImpl final : public SqliteDatabase {
 
   [[nodiscard]] bool reads_are_local() const override { return true; }
   Result<void> ping() override;
-  [[nodiscard]] SqliteStatistics statistics() const override;
+  [[nodiscard]] Statistics statistics() const override;
   Result<void> copy_to(const std::filesystem::path& path) override;
 
  protected:
@@ -193,7 +193,7 @@ Result<void> SqliteDatabaseImpl::copy_to(const std::filesystem::path& path) {
   return copied;
 }
 
-SqliteStatistics SqliteDatabaseImpl::statistics() const {
+Statistics SqliteDatabaseImpl::statistics() const {
   return {.commits = writer_.commits(),
           .write_functions = writer_.functions(),
           .read_sessions = read_sessions_,

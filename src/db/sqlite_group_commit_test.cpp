@@ -144,7 +144,7 @@ Function with_space_again(Function function) {
 
 TEST(GroupCommit, OneCommitForManyFunctions) {
   ScratchDatabase database = open_scratch_database();
-  const SqliteStatistics before = database->statistics();
+  const Statistics before = database->statistics();
   Batch batch(*database);
   for (int i = 0; i < 20; ++i) {
     batch.add(putting(fmt::format("n{:02}", i)));
@@ -152,7 +152,7 @@ TEST(GroupCommit, OneCommitForManyFunctions) {
   for (const Result<void>& result : batch.run()) {
     EXPECT_TRUE(result);
   }
-  const SqliteStatistics after = database->statistics();
+  const Statistics after = database->statistics();
   EXPECT_EQ(after.write_functions - before.write_functions, 21U);
   EXPECT_EQ(after.commits - before.commits, 1U);
   EXPECT_EQ(after.write_queue_length, 0U);

@@ -15,6 +15,8 @@ class NoDatabase final : public db::Database {
  public:
   [[nodiscard]] bool reads_are_local() const override { return false; }
   Result<void> ping() override { return nothing_here(); }
+  [[nodiscard]] db::Statistics statistics() const override { return {}; }
+  Result<void> copy_to(const std::filesystem::path& /*path*/) override { return nothing_here(); }
 
  protected:
   Result<void> run_read(const std::function<Result<void>(db::ReadSession&)>& /*fn*/,

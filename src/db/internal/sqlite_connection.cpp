@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "db/internal/portable_sql.h"
 #include "db/internal/sqlite_log_vfs.h"
 #include "sys/file.h"
 
@@ -251,6 +252,7 @@ Error SqliteConnection::error(int code) const {
 Result<sqlite3_stmt*> SqliteConnection::prepare(std::string_view sql) const {
   sqlite3_stmt* statement = nullptr;
   const char* rest = nullptr;
+  sql = take_apart(sql).body;  // One writer: a row needs no lock of its own.
   const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, &rest);
   if (code != SQLITE_OK) {

@@ -25,10 +25,13 @@ class SqliteSession final : public WriteSession {
   using ReadSession::each;
   using WriteSession::execute;
   using WriteSession::insert;
+  using WriteSession::lock;
   Result<void> each(std::string_view sql, Params params,
                     const std::function<bool(const Row&)>& row) override;
   Result<std::int64_t> execute(std::string_view sql, Params params) override;
   Result<std::int64_t> insert(std::string_view sql, Params params) override;
+  /// The transaction has the whole database.
+  Result<void> lock(std::string_view /*sql*/, Params /*params*/) override { return {}; }
   Time now() override;
   void after_commit(std::function<void()> hint) override { hints_.push_back(std::move(hint)); }
 

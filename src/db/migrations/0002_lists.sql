@@ -4,8 +4,8 @@
 ALTER TABLE repository ADD COLUMN listed {bool} NOT NULL DEFAULT 0;
 ALTER TABLE artifact ADD COLUMN listed {bool} NOT NULL DEFAULT 0;
 
-UPDATE repository SET listed = 1 WHERE artifact_count > 0 AND full_name < '~';
-UPDATE artifact SET listed = 1 WHERE
+{embedded}UPDATE repository SET listed = 1 WHERE artifact_count > 0 AND full_name < '~';
+{embedded}UPDATE artifact SET listed = 1 WHERE
   (EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = artifact.id)
     OR NOT EXISTS (SELECT 1 FROM artifact_child c WHERE c.child_id = artifact.id))
   AND (subject_digest IS NULL OR NOT EXISTS (SELECT 1 FROM artifact s
@@ -30,42 +30,42 @@ CREATE TABLE list_bucket (
   PRIMARY KEY (list, scope_id, first_name, first_time, first_id)
 );
 
-INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+{embedded}INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
   SELECT 'project', 0, CASE WHEN k = 0 THEN '' ELSE name END, 0, 0, CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT name, ROW_NUMBER() OVER (ORDER BY name) - 1 AS k, COUNT(*) OVER () AS n FROM project) numbered
   WHERE k % 1024 = 0;
-INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+{embedded}INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
   SELECT 'public_project', 0, CASE WHEN k = 0 THEN '' ELSE name END, 0, 0,
     CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT name, ROW_NUMBER() OVER (ORDER BY name) - 1 AS k, COUNT(*) OVER () AS n FROM project
     WHERE public = 1) numbered
   WHERE k % 1024 = 0;
-INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+{embedded}INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
   SELECT 'repository', 0, '', CASE WHEN k = 0 THEN 0 ELSE creation_time END, CASE WHEN k = 0 THEN 0 ELSE id END,
     CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT creation_time, id, ROW_NUMBER() OVER (ORDER BY creation_time, id) - 1 AS k, COUNT(*) OVER () AS n
     FROM repository WHERE listed = 1) numbered
   WHERE k % 1024 = 0;
-INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+{embedded}INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
   SELECT 'project_repository', project_id, '', CASE WHEN k = 0 THEN 0 ELSE creation_time END,
     CASE WHEN k = 0 THEN 0 ELSE id END, CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT project_id, creation_time, id,
     ROW_NUMBER() OVER (PARTITION BY project_id ORDER BY creation_time, id) - 1 AS k,
     COUNT(*) OVER (PARTITION BY project_id) AS n FROM repository WHERE listed = 1) numbered
   WHERE k % 1024 = 0;
-INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+{embedded}INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
   SELECT 'repository_name', 0, CASE WHEN k = 0 THEN '' ELSE full_name END, 0, 0,
     CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT full_name, ROW_NUMBER() OVER (ORDER BY full_name) - 1 AS k, COUNT(*) OVER () AS n
     FROM repository WHERE listed = 1) numbered
   WHERE k % 1024 = 0;
-INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+{embedded}INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
   SELECT 'project_repository_name', project_id, CASE WHEN k = 0 THEN '' ELSE name END, 0, 0,
     CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT project_id, name, ROW_NUMBER() OVER (PARTITION BY project_id ORDER BY name) - 1 AS k,
     COUNT(*) OVER (PARTITION BY project_id) AS n FROM repository WHERE listed = 1) numbered
   WHERE k % 1024 = 0;
-INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
+{embedded}INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries)
   SELECT 'artifact', repository_id, '', CASE WHEN k = 0 THEN 0 ELSE push_time END,
     CASE WHEN k = 0 THEN 0 ELSE id END, CASE WHEN n - k < 1024 THEN n - k ELSE 1024 END
   FROM (SELECT repository_id, push_time, id,

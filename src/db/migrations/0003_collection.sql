@@ -30,8 +30,9 @@ CREATE TABLE gc_run (
 
 CREATE TABLE gc_log (
   id {id},
-  run_id {int} NOT NULL REFERENCES gc_run (id),
+  run_id {int} NOT NULL,
   op_time {time} NOT NULL,
-  line {text} NOT NULL
+  line {text} NOT NULL,
+  FOREIGN KEY (run_id) REFERENCES gc_run (id)
 );
 CREATE INDEX gc_log_of ON gc_log (run_id, id);

@@ -14,9 +14,9 @@ ALTER TABLE artifact_trash ADD COLUMN project_id {int} NOT NULL DEFAULT 0;
 -- Digest of the subject whose removal took this artifact along; empty when it went by itself.
 ALTER TABLE artifact_trash ADD COLUMN taken_with {digest} NOT NULL DEFAULT '';
 -- As the artifact had it: made from a config that may be gone when the artifact comes back.
-ALTER TABLE artifact_trash ADD COLUMN extra_attributes {text} NOT NULL DEFAULT '';
+ALTER TABLE artifact_trash ADD COLUMN extra_attributes {text} NOT NULL DEFAULT {empty};
 
-UPDATE artifact_trash SET project_id =
+{embedded}UPDATE artifact_trash SET project_id =
   COALESCE((SELECT r.project_id FROM repository r WHERE r.id = artifact_trash.repository_id), 0);
 
 CREATE INDEX artifact_trash_in ON artifact_trash (project_id, id);

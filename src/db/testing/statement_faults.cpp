@@ -29,6 +29,11 @@ class Writing final : public WriteSession {
   using ReadSession::each;
   using WriteSession::execute;
   using WriteSession::insert;
+  using WriteSession::lock;
+  Result<void> lock(std::string_view sql, Params params) override {
+    TRY(faults_.decide());
+    return session_.lock(sql, params);
+  }
   Result<void> each(std::string_view sql, Params params,
                     const std::function<bool(const Row&)>& row) override {
     TRY(faults_.decide());

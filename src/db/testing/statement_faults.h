@@ -26,6 +26,10 @@ class StatementFaults final : public Database {
 
   [[nodiscard]] bool reads_are_local() const override { return database_.reads_are_local(); }
   Result<void> ping() override { return database_.ping(); }
+  [[nodiscard]] Statistics statistics() const override { return database_.statistics(); }
+  Result<void> copy_to(const std::filesystem::path& path) override {
+    return database_.copy_to(path);
+  }
 
  protected:
   Result<void> run_read(const std::function<Result<void>(ReadSession&)>& fn,
