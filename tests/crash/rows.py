@@ -1,6 +1,8 @@
-"""The database and the blobs as they lie on the disk, while no server runs: rows against files, the ledger against the
-rows, the rows against what the clients know. Reads a copy, so that the server finds its log as the crash left it.
+"""The database and the blobs as they are while no server runs: rows against files, the ledger against the rows, the rows
+against what the clients know. Of SQLite it reads a copy, so that the server finds its log as the crash left it; of other
+databases the rows after they have ended what the server had begun.
 """
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -9,9 +11,16 @@ import time
 from model import Broken, digest_of
 
 STAGED_SECONDS_MAX = 400  # Twice the life of an upload, and time for the timer to come around.
+EVERY = 1 << 40
 NEWEST = 500  # Blobs whose files are looked at after every cycle.
 
-# What must be empty: (what it would mean, query).
+HEXADECIMAL = {"sqlite": "hex(bytes)", "postgresql": "encode(bytes, 'hex')", "mariadb": "hex(bytes)"}
+LEDGER = "q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = q.project_id), 0)"
+TRUTH = ("(SELECT COALESCE(SUM(b.size), 0) FROM project_blob pb JOIN \"blob\" b ON b.id = pb.blob_id WHERE pb.project_id = "
+         "q.project_id) + (SELECT COALESCE(SUM(m.size), 0) FROM manifest m WHERE m.id IN (SELECT a.manifest_id FROM "
+         "artifact a WHERE a.project_id = q.project_id))")
+
+# What must be empty: (what it would mean, query). In the SQL that all engines understand.
 NEVER = [
     ("an artifact without its manifest",
      "SELECT a.id FROM artifact a LEFT JOIN manifest m ON m.id = a.manifest_id WHERE m.id IS NULL"),
@@ -27,13 +36,13 @@ NEVER = [
     ("a tag of no artifact of its repository",
      "SELECT t.id FROM tag t LEFT JOIN artifact a ON a.id = t.artifact_id AND a.repository_id = t.repository_id WHERE "
      "a.id IS NULL"),
-    ("content held that has no row", "SELECT rb.blob_id FROM repository_blob rb LEFT JOIN blob b ON b.id = rb.blob_id "
-     "WHERE b.id IS NULL"),
+    ("content held that has no row", "SELECT rb.blob_id FROM repository_blob rb LEFT JOIN \"blob\" b ON b.id = "
+     "rb.blob_id WHERE b.id IS NULL"),
     ("a wrong number of artifacts",
      "SELECT r.full_name, r.artifact_count FROM repository r WHERE r.full_name < '~' AND r.artifact_count <> (SELECT "
      "COUNT(*) FROM artifact a WHERE a.repository_id = r.id)"),
     ("a repository listed that has nothing, or the other way round",
-     "SELECT full_name FROM repository WHERE listed <> (artifact_count > 0 AND full_name < '~')"),
+     "SELECT full_name FROM repository WHERE listed <> CASE WHEN artifact_count > 0 AND full_name < '~' THEN 1 ELSE 0 END"),
     ("a list of artifacts that counts wrongly",
      "SELECT r.full_name FROM repository r WHERE r.full_name < '~' AND (SELECT COALESCE(SUM(entries), 0) FROM "
      "list_bucket WHERE list = 'artifact' AND scope_id = r.id) <> (SELECT COUNT(*) FROM artifact a WHERE "
@@ -53,23 +62,18 @@ NEVER = [
      "SELECT repository_id, object_id FROM review WHERE kind = 'repository_blob' EXCEPT SELECT rb.repository_id, "
      "rb.blob_id FROM repository_blob rb JOIN repository r ON r.id = rb.repository_id WHERE r.full_name >= '~'"),
     ("content that nobody holds and nobody would ever review: a leak",
-     "SELECT id FROM blob EXCEPT SELECT blob_id FROM repository_blob EXCEPT SELECT object_id FROM review WHERE kind = "
+     "SELECT id FROM \"blob\" EXCEPT SELECT blob_id FROM repository_blob EXCEPT SELECT object_id FROM review WHERE kind = "
      "'blob'"),
     ("a usage that is not what is there",
-     "SELECT q.project_id, q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = "
-     "q.project_id), 0) AS ledger, (SELECT COALESCE(SUM(b.size), 0) FROM project_blob pb JOIN blob b ON b.id = "
-     "pb.blob_id WHERE pb.project_id = q.project_id) + (SELECT COALESCE(SUM(m.size), 0) FROM manifest m WHERE m.id IN "
-     "(SELECT a.manifest_id FROM artifact a WHERE a.project_id = q.project_id)) AS truth FROM quota q WHERE ledger <> "
-     "truth"),
+     f"SELECT q.project_id, {LEDGER}, {TRUTH} FROM quota q WHERE {LEDGER} <> {TRUTH}"),
     ("a project over its hard limit",
-     "SELECT q.project_id, q.hard_limit, q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = "
-     "q.project_id), 0) AS ledger FROM quota q WHERE q.hard_limit >= 0 AND ledger > q.hard_limit"),
+     f"SELECT q.project_id, q.hard_limit, {LEDGER} FROM quota q WHERE q.hard_limit >= 0 AND {LEDGER} > q.hard_limit"),
 ]
 
 UNUSED = [
     ("contents of repositories that no manifest needs",
      "SELECT repository_id, blob_id FROM repository_blob EXCEPT SELECT repository_id, blob_id FROM artifact_blob"),
-    ("contents without a repository", "SELECT id FROM blob EXCEPT SELECT blob_id FROM repository_blob"),
+    ("contents without a repository", "SELECT id FROM \"blob\" EXCEPT SELECT blob_id FROM repository_blob"),
     ("manifests that no repository has", "SELECT id FROM manifest EXCEPT SELECT manifest_id FROM artifact"),
     ("contents to be removed", "SELECT location FROM deleting"),
     ("repositories that are being deleted", "SELECT description FROM repository WHERE full_name >= '~'"),
@@ -80,30 +84,46 @@ UNUSED = [
 ]
 
 
-class Rows:
-    def __init__(self, data, copies):
-        self.data, self.copies = data, copies
-        self.connection = None
+class Copy:
+    """Of the files of SQLite in a data directory."""
 
-    def __enter__(self):
+    def __init__(self, data, copies):
         for name in ("roadstead.db", "roadstead.db-wal"):
-            target = os.path.join(self.copies, name)
+            target = os.path.join(copies, name)
             if os.path.exists(target):
                 os.remove(target)
-            if os.path.exists(os.path.join(self.data, name)):
-                shutil.copyfile(os.path.join(self.data, name), target)
-        self.connection = sqlite3.connect(os.path.join(self.copies, "roadstead.db"))
-        self.tables = {row[0] for row in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            if os.path.exists(os.path.join(data, name)):
+                shutil.copyfile(os.path.join(data, name), target)
+        self.connection = sqlite3.connect(os.path.join(copies, "roadstead.db"))
+
+    def rows(self, sql):
+        return [tuple(None if field is None else str(field) for field in row) for row in self.connection.execute(sql)]
+
+    def close(self):
+        self.connection.close()
+
+
+class Rows:
+    def __init__(self, server, copies):
+        self.backend, self.data, self.copies = server.backend, server.data, copies
+        self.copy = None
+
+    def __enter__(self):
+        self.backend.settle()
+        if self.backend.engine == "sqlite":
+            self.copy = Copy(self.data, self.copies)
         return self
 
     def __exit__(self, *_):
-        self.connection.close()
+        with contextlib.suppress(AttributeError):
+            self.copy.close()
 
-    def all(self, sql, *parameters):
-        return self.connection.execute(sql, parameters).fetchall()
+    def all(self, sql):
+        """Fields are texts on every engine."""
+        return (self.copy or self.backend).rows(sql)
 
     def check(self, world, deep):
-        if deep:
+        if deep and self.backend.engine == "sqlite":
             found = self.all("PRAGMA integrity_check")
             if found != [("ok",)] or self.all("PRAGMA foreign_key_check"):
                 raise Broken(f"the database is damaged: {found[:3]}")
@@ -116,21 +136,20 @@ class Rows:
 
     def check_files(self, world, deep):
         """Each blob has its bytes; each file belongs to a blob, or to a push whose answer a crash took."""
-        storage = os.path.join(self.data, "storage")
-        rows = self.all("SELECT id, digest, size, location FROM blob ORDER BY id DESC LIMIT ?",
-                        -1 if deep else NEWEST)
+        store = self.backend.store
+        rows = self.all(f"SELECT id, digest, size, location FROM \"blob\" ORDER BY id DESC LIMIT {EVERY if deep else NEWEST}")
+        self.check_inline([(blob, digest, size) for blob, digest, size, location in rows if location == "inline"], deep)
         named = set()
-        for blob, digest, size, location in rows:
+        for _, digest, size, location in rows:
             if location == "inline":
-                self.check_inline(blob, digest, size, deep)
                 continue
             named.add(digest)
-            path = os.path.join(storage, location)
+            path = store.path(location)
             try:
                 length = os.stat(path).st_size
             except FileNotFoundError:
                 raise Broken(f"{digest} has a row and no file") from None
-            if length != size:
+            if length != int(size):
                 raise Broken(f"{digest} has {length} bytes instead of {size}")
             if deep:
                 with open(path, "rb") as file:
@@ -138,19 +157,24 @@ class Rows:
                         raise Broken(f"the file of {digest} has another digest")
         if deep:
             allowed = named | world.orphans | {row[0] for row in self.all("SELECT digest FROM deleting")}
-            for digest in files_below(os.path.join(storage, "blobs")):
+            for digest in stored_blobs(store):
                 if digest not in allowed:
                     raise Broken(f"{digest} is a file that no row names")
 
-    def check_inline(self, blob, digest, size, deep):
-        content = self.all("SELECT bytes FROM blob_content WHERE blob_id = ?", blob)
-        if len(content) != 1 or len(content[0][0]) != size or (deep and digest_of(content[0][0]) != digest):
-            raise Broken(f"{digest} should lie in the database, and does not")
+    def check_inline(self, blobs, deep):
+        least = min((int(blob) for blob, _, _ in blobs), default=0)
+        hexadecimal = HEXADECIMAL[self.backend.engine] if deep else "''"
+        contents = {blob: (size, text) for blob, size, text in self.all(
+            f"SELECT blob_id, length(bytes), {hexadecimal} FROM blob_content WHERE blob_id >= {least}")} if blobs else {}
+        for blob, digest, size in blobs:
+            length, text = contents.get(blob, (None, ""))
+            if length != size or (deep and digest_of(bytes.fromhex(text)) != digest):
+                raise Broken(f"{digest} should lie in the database, and does not")
 
     def check_staged(self):
-        uploads = os.path.join(self.data, "storage/uploads")
-        old = [name for name in os.listdir(uploads)
-               if time.time() - os.stat(os.path.join(uploads, name)).st_mtime > STAGED_SECONDS_MAX]
+        store = self.backend.store
+        old = [key for key in store.keys() if key.startswith("uploads/")
+               and time.time() - os.stat(store.path(key)).st_mtime > STAGED_SECONDS_MAX]
         if old:
             raise Broken(f"staged bytes that nobody removes: {old[:5]}")
 
@@ -175,8 +199,7 @@ class Rows:
 
     def compare_usage(self, world):
         for project in world.projects:
-            used = self.all("SELECT used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = "
-                            "q.project_id), 0) FROM quota q WHERE project_id = ?", project.id)[0][0]
+            used = int(self.all(f"SELECT {LEDGER} FROM quota q WHERE q.project_id = {project.id}")[0][0])
             least, needed = world.least_usage(project)
             most = least + sum(size for digest, size in project.may_count.items() if digest not in needed)
             if not least <= used <= most:
@@ -193,8 +216,9 @@ class Rows:
         self.compare_usage(world)
 
 
-def files_below(blobs):
-    for algorithm in os.listdir(blobs):
-        for prefix in os.scandir(os.path.join(blobs, algorithm)):
-            for entry in os.scandir(prefix.path):
-                yield f"{algorithm}:{entry.name}"
+def stored_blobs(store):
+    """The digests of the files that hold one."""
+    for key in store.keys():
+        parts = key.split("/")
+        if parts[0] == "blobs":
+            yield f"{parts[1]}:{parts[3]}"

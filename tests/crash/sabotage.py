@@ -1,16 +1,15 @@
 """Damage that the harness must notice: how it is known that it can fail."""
 import os
-import sqlite3
+
+# In a manifest's bytes another word.
+OTHER_BYTES = {"sqlite": "CAST(replace(CAST(bytes AS TEXT), 'note', 'nota') AS BLOB)",
+               "postgresql": "convert_to(replace(convert_from(bytes, 'UTF8'), 'note', 'nota'), 'UTF8')",
+               "mariadb": "replace(bytes, 'note', 'nota')"}
 
 
-def change(harness, sql, *parameters):
-    connection = sqlite3.connect(os.path.join(harness.server.data, "roadstead.db"))
-    try:
-        with connection:
-            if connection.execute(sql, parameters).rowcount == 0:
-                raise AssertionError(f"nothing to damage: {sql}")
-    finally:
-        connection.close()
+def change(harness, sql):
+    if harness.server.backend.execute(sql) == 0:
+        raise AssertionError(f"nothing to damage: {sql}")
 
 
 def needed_file(harness):
@@ -18,7 +17,7 @@ def needed_file(harness):
     for repository in harness.world.repositories:
         for digest in repository.referenced():
             hexadecimal = digest.partition(":")[2]
-            path = os.path.join(harness.server.data, "storage/blobs/sha256", hexadecimal[:2], hexadecimal)
+            path = harness.server.backend.store.path(f"blobs/sha256/{hexadecimal[:2]}/{hexadecimal}")
             if os.path.exists(path):
                 return path
     raise AssertionError("no content lies in a file")
@@ -41,7 +40,9 @@ def flip_bit(harness):
 
 
 def add_file(harness):
-    with open(os.path.join(harness.server.data, "storage/blobs/sha256/00", "00" * 32), "wb") as file:
+    path = harness.server.backend.store.path("blobs/sha256/00/" + "00" * 32)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
         file.write(b"nobody's")
 
 
@@ -51,8 +52,9 @@ def some(harness, attribute):
 
 def remove_tag(harness):
     repository = some(harness, "tags")
-    change(harness, "DELETE FROM tag WHERE name = ? AND repository_id = (SELECT id FROM repository WHERE full_name = ?)",
-           next(iter(repository.tags)), repository.name)
+    tag = next(tag for tag, target in repository.tags.items() if target)
+    change(harness, f"DELETE FROM tag WHERE name = '{tag}' AND repository_id = (SELECT id FROM repository WHERE full_name = "
+           f"'{repository.name}')")
 
 
 def move_tag(harness):
@@ -67,17 +69,18 @@ def bring_tag_back(harness):
 
 
 def change_manifest(harness):
-    change(harness, "UPDATE manifest SET bytes = CAST(replace(CAST(bytes AS TEXT), 'note', 'nota') AS BLOB) WHERE id = "
-           "(SELECT max(manifest_id) FROM artifact)")
+    change(harness, f"UPDATE manifest SET bytes = {OTHER_BYTES[harness.server.backend.engine]} WHERE id = (SELECT "
+           "max(manifest_id) FROM artifact)")
 
 
 def forget_content(harness):
     change(harness, "DELETE FROM repository_blob WHERE (repository_id, blob_id) IN (SELECT repository_id, blob_id FROM "
-           "artifact_blob LIMIT 1)")
+           "(SELECT repository_id, blob_id FROM artifact_blob LIMIT 1) one)")
 
 
 def lose_usage(harness):
-    change(harness, "UPDATE quota SET used = used - 1 WHERE project_id = ?", harness.world.projects[0].id)
+    change(harness, "UPDATE quota SET used = used - 1 WHERE project_id = "
+           "(SELECT max(project_id) FROM project_blob)")
 
 
 def forget_review(harness):

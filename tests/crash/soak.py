@@ -7,11 +7,9 @@ no manifest may lose content, and when everything was deleted nothing may be lef
 import argparse
 import base64
 import collections
-import contextlib
 import json
 import os
 import random
-import sqlite3
 import sys
 import threading
 import time
@@ -32,7 +30,7 @@ COLLECTION = json.dumps({"schedule": {"type": "Manual"},
                          "parameters": {"delete_untagged": True, "workers": 2}}).encode()
 END_SECONDS = 120
 LEFT = {
-    "blobs": "SELECT COUNT(*) FROM blob",
+    "blobs": 'SELECT COUNT(*) FROM "blob"',
     "repository_blob rows": "SELECT COUNT(*) FROM repository_blob",
     "manifests": "SELECT COUNT(*) FROM manifest",
     "artifacts": "SELECT COUNT(*) FROM artifact",
@@ -204,27 +202,20 @@ def empty(world):
     for repository in world.repositories:
         project, _, name = repository.partition("/")
         world.server.api("DELETE", f"/projects/{project}/repositories/{name}", expected=(200, 404))
-    deadline = time.monotonic() + END_SECONDS
-    database = os.path.join(world.server.data, "roadstead.db")
+    deadline, store = time.monotonic() + END_SECONDS, world.server.backend.store
     while True:
         time.sleep(GRACE_SECONDS / 2)
         world.server.api("POST", "/system/gc/schedule", json.loads(COLLECTION), expected=(201, 409))
         time.sleep(1)
         late = time.monotonic() > deadline
-        if late or not stored_files(world.server.data):
+        if late or not store.keys():
             world.server.stop()
-            # Closed, and not only committed: the next server wants the file for itself.
-            with contextlib.closing(sqlite3.connect(database)) as connection:
-                left = {name: connection.execute(sql).fetchone()[0] for name, sql in LEFT.items()}
-            left["files"] = stored_files(world.server.data)
+            left = {name: int(world.server.backend.value(sql)) for name, sql in LEFT.items()}
+            left["files"] = len(store.keys())
             left = {name: number for name, number in left.items() if number}
             if late or not left:
                 return left
             world.server.start()
-
-
-def stored_files(data):
-    return sum(len(files) for _, _, files in os.walk(os.path.join(data, "storage")))
 
 
 def main():

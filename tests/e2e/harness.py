@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 sys.path.insert(0, HERE)
 import images  # noqa: E402
+from backends import database_engine  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
 
 USER_PASSWORD = "Pass12345word"
@@ -25,6 +26,12 @@ ROLES = {"projectAdmin": 1, "developer": 2, "guest": 3, "maintainer": 4, "limite
 
 class Skip(Exception):
     """A case cannot run here; says loudly why."""
+
+
+def only_on(what, *engines):
+    """For a case that is about one engine's own files."""
+    if database_engine() not in engines:
+        raise Skip(f"{what} is about {', '.join(engines)}, not {database_engine()}")
 
 
 class CommandFailed(AssertionError):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import NotInstalled, Service, ServiceError, find_program  # noqa: E402
+from service import NotInstalled, Service, ServiceError, find_program, wait_until_alone  # noqa: E402
 
 SETTINGS = {"character-set-server": "utf8mb4", "innodb-buffer-pool-size": "64M", "max-connections": "300"}
 SQL_SECONDS = 120
@@ -46,12 +46,26 @@ class MariadbDatabase:
         return self.url_at("127.0.0.1", self.server.port)
 
     @property
+    def environment(self):
+        return {"ROADSTEAD_DATABASE_URL": self.url}
+
+    @property
     def socket_url(self):
         return f"mysql://{self.user}:{self.password}@localhost/{self.name}?socket={self.server.socket}"
 
     def rows(self, sql):
         """What a statement answers: a list of tuples of strings, None for NULL (and for the string NULL)."""
         return self.server.rows(sql, self.name)
+
+    def execute(self, sql):
+        """Changes rows; returns how many."""
+        return int(self.server.rows(sql + "; SELECT ROW_COUNT()", self.name)[-1][0])
+
+    def settle(self):
+        """Waits until no session is left: what a program that was killed had asked for is then done, or undone."""
+        wait_until_alone(lambda: int(self.server.rows(
+            f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{self.user}'")[0][0]),
+            f"sessions in {self.name} do not end")
 
     def drop(self):
         self.server.rows(f"DROP DATABASE IF EXISTS {self.name}")
@@ -89,9 +103,11 @@ class Mariadb(Service):
             return False
 
     def rows(self, sql, database="mysql"):
-        """Runs one statement over the unix socket as root, as the command-line client does."""
+        """Runs one statement over the unix socket as root, as the command-line client does. Names may stand in double quotes,
+        and || joins texts, as in the other engines."""
         command = [self.client, "--no-defaults", f"--socket={self.socket}", "--user=root", "--batch",
-                   "--skip-column-names", "--default-character-set=utf8mb4", "-e", sql, database]
+                   "--skip-column-names", "--default-character-set=utf8mb4",
+                   "--init-command=SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT')", "-e", sql, database]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=SQL_SECONDS)
         except subprocess.TimeoutExpired:

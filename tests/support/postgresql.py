@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import NotInstalled, Service, ServiceError, find_program  # noqa: E402
+from service import NotInstalled, Service, ServiceError, find_program, wait_until_alone  # noqa: E402
 
 SUPERUSER = "postgres"
 SETTINGS = {"max_connections": "200", "shared_buffers": "64MB", "log_min_messages": "warning"}
@@ -37,12 +37,27 @@ class PostgresqlDatabase:
         return self.url_at("127.0.0.1", self.server.port)
 
     @property
+    def environment(self):
+        return {"ROADSTEAD_DATABASE_URL": self.url}
+
+    @property
     def socket_url(self):
         return f"postgresql:///{self.name}?host={self.server.scratch}&port={self.server.port}&user={self.user}"
 
     def rows(self, sql):
         """What a statement answers: a list of tuples of strings, None for NULL."""
         return self.server.rows(sql, self.name, self.user)
+
+    def execute(self, sql):
+        """Changes rows; returns how many."""
+        return int(self.server.rows(f"WITH changed AS ({sql} RETURNING 1) SELECT count(*) FROM changed", self.name,
+                                    self.user)[0][0])
+
+    def settle(self):
+        """Waits until no session is left: what a program that was killed had asked for is then done, or undone."""
+        wait_until_alone(lambda: int(self.server.rows(
+            f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{self.name}' AND backend_type = 'client backend'")[0][0]),
+            f"sessions in {self.name} do not end")
 
     def drop(self):
         self.server.rows(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")

@@ -13,6 +13,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import guard  # noqa: E402
+from backends import backend_of  # noqa: E402
+
 PASSWORD = "Harbor12345"
 START_SECONDS = 60  # Generous: the sanitizer build on a busy machine hashes a password first.
 
@@ -24,6 +28,13 @@ class StartError(Exception):
 def find_binary():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return os.environ.get("ROADSTEAD", os.path.join(root, "build/release/roadstead"))
+
+
+def program_environment(data, more=None):
+    """For any command of the program on the installation in that data directory: nothing of ours that it would take for a
+    setting, and where its rows and contents are. `more` wins."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ROADSTEAD_")}
+    return {**environment, "ROADSTEAD_DATA_DIR": data, **backend_of(data).environment, **(more or {})}
 
 
 class Server:
@@ -58,18 +69,30 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def start(self):
-        environment = {key: value for key, value in os.environ.items()
-                       if not key.startswith("ROADSTEAD_")}
-        environment.update(ROADSTEAD_DATA_DIR=self.data, ROADSTEAD_LISTEN=self.listen,
-                           ROADSTEAD_ADMIN_PASSWORD=PASSWORD, **self.environment)
-        urls = os.path.join(self.data, "run", "urls")
-        if os.path.exists(urls):
-            os.remove(urls)
+    @property
+    def backend(self):
+        """Its database and its store, whether it runs or not."""
+        return backend_of(self.data)
+
+    def rows(self, sql):
+        """Of its database, while it runs or not: a list of tuples of strings, None for NULL."""
+        return self.backend.rows(sql)
+
+    def launch(self):
+        """Starts the process and waits for nothing."""
+        environment = program_environment(self.data, {"ROADSTEAD_LISTEN": self.listen, "ROADSTEAD_ADMIN_PASSWORD": PASSWORD,
+                                                      **self.environment})
+        self.urls = os.path.join(self.data, "run", "urls")
+        if os.path.exists(self.urls):
+            os.remove(self.urls)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([self.binary, "serve", *self.arguments], env=environment,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.url = self._wait(lambda: self._read_url(urls), "did not say where it listens")
+        guard.watch(self.pid, self.scratch if self.owns_scratch else "")
+
+    def start(self):
+        self.launch()
+        self.url = self._wait(lambda: self._read_url(self.urls), "did not say where it listens")
         # A restart keeps the address, as a real one would.
         self.listen = self.host
         self._wait(self._answers, "does not answer")

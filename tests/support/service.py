@@ -10,9 +10,13 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import guard  # noqa: E402
+
 POLL_SECONDS = 0.01
 PORT_ATTEMPTS = 5  # Between choosing a free port and listening on it, somebody else may take it.
 UNPRIVILEGED = "nobody"
+SETTLE_SECONDS = 30
 
 
 class ServiceError(Exception):
@@ -92,6 +96,15 @@ def signal_all(pids, number):
             pass
 
 
+def wait_until_alone(count, complaint):
+    """Until `count()`, the number of other sessions, is none."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while count() > 0:
+        if time.monotonic() > deadline:
+            raise TimeoutError(complaint)
+        time.sleep(0.002)
+
+
 class Service:
     """Use as a context manager. Subclasses say how it is prepared, called and asked whether it answers. Methods are called by
     one thread at a time."""
@@ -165,6 +178,7 @@ class Service:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, **self.as_owner())
+        guard.watch(self.pid, self.scratch)
         deadline = time.monotonic() + self.start_seconds
         while not (listens(process_tree(self.pid), self.port) and self.answers()):
             if self.process.poll() is not None:

@@ -7,7 +7,7 @@ import threading
 import time
 
 from harness import OCI_MANIFEST, Case, Scratch, check, equal, started
-from server import Server, find_binary
+from server import Server, find_binary, program_environment
 
 WRITERS = 3
 # Whatever the collector may remove, it removes at once.
@@ -103,10 +103,8 @@ def push(case, repository, tag, layer):
 
 
 def roadstead(data, *arguments, expected=0):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ROADSTEAD_")}
-    environment["ROADSTEAD_DATA_DIR"] = data
-    done = subprocess.run([find_binary(), *arguments], env=environment, capture_output=True, text=True, timeout=300,
-                          check=False)
+    done = subprocess.run([find_binary(), *arguments], env=program_environment(data), capture_output=True, text=True,
+                          timeout=300, check=False)
     equal(done.returncode, expected, f"{arguments}: {done.stdout}{done.stderr}")
     return done.stdout + done.stderr
 

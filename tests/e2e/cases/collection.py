@@ -74,5 +74,5 @@ def run_by_rest(server, **parameters):
 
 def stored_bytes(server):
     """In files: the database keeps what it frees for itself."""
-    return sum(os.path.getsize(os.path.join(folder, name))
-               for folder, _, names in os.walk(os.path.join(server.data, "storage")) for name in names)
+    store = server.backend.store
+    return sum(os.path.getsize(store.path(key)) for key in store.keys())

@@ -6,6 +6,7 @@ import stat
 import subprocess
 
 from harness import PASSWORD, check, equal, started
+from server import program_environment
 
 
 def run(case, *arguments, status=0, environment=None, input=None):
@@ -78,7 +79,7 @@ def private_files(case):
 
 
 def reset_password(case):
-    data = {"ROADSTEAD_DATA_DIR": case.server.data}
+    data = program_environment(case.server.data)
     equal(case.admin.request("GET", "/v2/")[0], 200, "before")
     said = run(case, "admin", "reset-password", environment=data)
     fresh = said.split(":")[-1].strip().split()[0]

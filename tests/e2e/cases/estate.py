@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from harness import check, equal, started
+from harness import check, equal, only_on, started
 
 TOOL = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
                     "tools", "make_estate")
@@ -17,6 +17,7 @@ PAGE = 100
 
 
 def main():
+    only_on("tools/make_estate", "sqlite")
     with started() as case:
         data = case.server.data
         refused = make(data, *DEEP, ok=False)

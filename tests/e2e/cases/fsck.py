@@ -7,6 +7,7 @@ import threading
 import time
 
 from harness import OCI_MANIFEST, check, equal, started
+from server import program_environment
 
 NO_SCRUBBER = {"ROADSTEAD_SCRUB_BYTES_PER_SECOND": "0"}
 EAGER_SCRUBBER = {"ROADSTEAD_SCRUB_BYTES_PER_SECOND": "64MiB", "ROADSTEAD_SCRUB_INTERVAL": "0s"}
@@ -15,9 +16,9 @@ REPOSITORY = "store/image"
 
 def fsck(case, *arguments, status=0):
     """The report of `roadstead fsck`; insists on its exit code."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("ROADSTEAD_")}
     done = subprocess.run([case.server.binary, "fsck", "--data-dir", case.server.data, "--json", *arguments],
-                          env=clean, capture_output=True, text=True, timeout=300, check=False)
+                          env=program_environment(case.server.data), capture_output=True, text=True, timeout=300,
+                          check=False)
     equal(done.returncode, status, f"fsck {arguments}: {done.stdout[-2000:]}{done.stderr[-1000:]}; exit code")
     return json.loads(done.stdout) if done.stdout else None
 
@@ -45,10 +46,7 @@ def code(body):
 
 def file_of(case, digest):
     digits = digest.split(":")[1]
-    blobs = os.path.join("blobs/sha256", digits[:2], digits)
-    plain = os.path.join(case.server.data, "storage", blobs)
-    return plain if os.path.exists(plain) else os.path.join(case.server.data, "storage/docker/registry/v2", blobs,
-                                                            "data")
+    return case.server.backend.store.path(f"blobs/sha256/{digits[:2]}/{digits}")
 
 
 def flip(path):

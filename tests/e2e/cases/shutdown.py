@@ -30,7 +30,7 @@ def main():
 
 
 def second_server_is_refused(case):
-    environment = {**os.environ, "ROADSTEAD_DATA_DIR": case.server.data, "ROADSTEAD_LISTEN": "127.0.0.1:0"}
+    environment = program_environment(case.server.data, {"ROADSTEAD_LISTEN": "127.0.0.1:0"})
     done = subprocess.run([case.server.binary, "serve"], env=environment, capture_output=True, text=True, timeout=60,
                           check=False)
     check(done.returncode != 0, "a second server on the same data directory ends")
