@@ -72,6 +72,18 @@ Result<void> delete_bucket(db::WriteSession& session, const CountedList& list,
   return {};
 }
 
+/// Of two transactions that change a list the second sees what the first did. The lowest stretch is
+/// the list's own row: it is there as long as the list is.
+Result<void> lock_list(db::WriteSession& session, const CountedList& list) {
+  if (!list.guarded) {
+    TRY(
+        session.lock("SELECT entries FROM list_bucket WHERE list = ? AND scope_id = ? AND "
+                     "first_name = '' AND first_time = 0 AND first_id = 0 FOR UPDATE",
+                     {list.name, list.scope}));
+  }
+  return {};
+}
+
 Error out_of_step(const CountedList& list) {
   return {Code::kInternal,
           Subject::kDatabase,
@@ -169,6 +181,7 @@ std::optional<Direction> own_order(const ListQuery& query, std::string_view key,
 }
 
 Result<void> add_entry(db::WriteSession& session, const CountedList& list, const ListKey& key) {
+  TRY(lock_list(session, list));
   auto bucket = TRY(find_bucket(session, list, key));
   if (!bucket) {
     return insert_bucket(session, list, {ListKey::lowest(), 1});
@@ -179,6 +192,7 @@ Result<void> add_entry(db::WriteSession& session, const CountedList& list, const
 }
 
 Result<void> remove_entry(db::WriteSession& session, const CountedList& list, const ListKey& key) {
+  TRY(lock_list(session, list));
   const auto bucket = TRY(find_bucket(session, list, key));
   if (!bucket || bucket->entries == 0) {
     return out_of_step(list);

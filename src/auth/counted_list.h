@@ -34,6 +34,8 @@ struct CountedList {
   /// most kBucketMax rows are skipped.
   Result<std::optional<ListKey>> (*nth)(db::ReadSession& session, std::int64_t scope,
                                         const ListKey& from, std::int64_t skip) = nullptr;
+  /// Whoever changes it holds a lock already that nobody else then has.
+  bool guarded = false;
 };
 
 /// A stretch is split in two halves when it grows beyond this: what finding a page skips at most.

@@ -135,9 +135,10 @@ class ReadSession {
 class WriteSession : public ReadSession {
  public:
   /// Locks the rows of a SELECT with such an ending, for a decision that is read after it. Rows
-  /// that are not there are not locked. Nothing happens where there is one writer.
-  virtual Result<void> lock(std::string_view sql, Params params) = 0;
-  Result<void> lock(std::string_view sql, std::initializer_list<Param> params) {
+  /// that are not there are not locked. False where there is one writer: nothing was done, and what
+  /// was read before still holds.
+  virtual Result<bool> lock(std::string_view sql, Params params) = 0;
+  Result<bool> lock(std::string_view sql, std::initializer_list<Param> params) {
     return lock(sql, Params(params.begin(), params.size()));
   }
   /// Number of rows changed.

@@ -66,7 +66,7 @@ internal::ServerPool::Connect connector(const ServerOptions& options) {
 Result<int> migrate_postgresql(const ServerOptions& options) {
   const auto connection = TRY(internal::PostgresqlConnection::open(options));
   TRY(connection->begin_write(true));
-  internal::ServerSession session(*connection);
+  internal::ServerSession session(*connection, options.clock);
   TRY(session.lock(kTakeMigrationLock, {}));
   const int applied = TRY(migrate(session, embedded_migrations(), postgresql_dialect()));
   TRY(connection->commit());
@@ -123,7 +123,7 @@ Result<std::unique_ptr<Database>> open_server_database(const ServerOptions& opti
   }
   return std::unique_ptr<Database>(std::make_unique<internal::ServerDatabase>(
       connector(options), internal::ServerPool::Options{options.pool_size, options.acquire_time},
-      logger));
+      options.clock, logger));
 }
 
 }  // namespace roadstead::db

@@ -27,6 +27,7 @@ struct ServerOptions {
   std::chrono::seconds statement_time{30};
   std::chrono::seconds acquire_time{5};
   bool prepared_statements = true;
+  const Clock* clock = nullptr;  ///< For tests: instead of the server's. Outlives the database.
 };
 
 /// Reads our options out of the URL and leaves the rest in `url`. Errors: kInvalid + kDatabase; the

@@ -63,7 +63,7 @@ class Batch {
     });
     started_.wait();
   }
-  explicit Batch(SqliteDatabase& database)
+  explicit Batch(Database& database)
       : Batch(database, [&] { return database.statistics().write_queue_length; }) {}
   ~Batch() { run(); }
   Batch(const Batch&) = delete;

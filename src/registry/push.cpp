@@ -121,7 +121,8 @@ Result<PushedManifest> put_manifest(db::Database& database, storage::BlobStore& 
 
   const auto store_all = [&](db::WriteSession& session) -> Result<void> {
     internal::Holder holder{place.project, {}};
-    holder.repository = TRY(internal::ensure_repository(session, place.project, push.repository));
+    holder.repository = TRY(internal::ensure_repository(session, place.project, push.repository,
+                                                        internal::Use::kChange));
     const auto stored = TRY(internal::store_artifact(session, options, holder, artifact));
     const internal::TagChange change{holder.repository, caller.principal.name};
     for (const model::Tag& tag : tags) {

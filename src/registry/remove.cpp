@@ -79,6 +79,7 @@ Result<void> remove_children(Remover& remover, Progress& progress) {
 Result<void> remove_rest(db::Database& database, const Remover::Scope& scope, Progress progress) {
   for (int page = 0; page < kPagesMax && !progress.children.empty(); ++page) {
     const auto remove_page = [&](db::WriteSession& session) -> Result<Progress> {
+      TRY(internal::lock_repository(session, scope.holder.repository));
       Remover remover(session, scope);
       Progress next = progress;
       TRY(remove_children(remover, next));
@@ -102,6 +103,7 @@ Result<void> delete_artifact(db::Database& database, const Options& /*options*/,
   Progress progress;
   for (int page = 0; page < kPagesMax && !progress.done; ++page) {
     const auto remove_page = [&](db::WriteSession& session) -> Result<Progress> {
+      TRY(internal::lock_repository(session, *place.repository));
       Progress next = progress;
       if (!next.target) {
         next.target = TRY(find_artifact(session, *place.repository, reference));
@@ -138,6 +140,7 @@ Result<void> delete_tag(db::Database& database, const Options& /*options*/, cons
       ArtifactId artifact;
       std::string digest;
     };
+    TRY(internal::lock_repository(session, *place.repository));
     const auto tagged = TRY(session.first(
         "SELECT t.artifact_id, a.digest FROM tag t JOIN artifact a ON a.id = t.artifact_id "
         "WHERE t.repository_id = ? AND t.name = ?",

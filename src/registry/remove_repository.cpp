@@ -95,6 +95,7 @@ Result<bool> still_invisible(db::ReadSession& session, RepositoryId repository) 
 Result<void> finish(db::Database& database, const Doomed& doomed) {
   for (int page = 0; page < kPagesMax; ++page) {
     const auto remove_page = [&](db::WriteSession& session) -> Result<bool> {
+      TRY(internal::lock_repository(session, doomed.holder.repository));
       if (!TRY(remove_artifacts(session, doomed))) {
         return false;
       }
@@ -163,6 +164,7 @@ Result<void> empty_project(db::Database& database, ProjectId project) {
     }
     const auto remove_page = [&](db::WriteSession& session) -> Result<bool> {
       const Doomed doomed{Holder{project, *repository}, {}, {}, {}};
+      TRY(internal::lock_repository(session, *repository));
       if (!TRY(still_invisible(session, *repository))) {
         return true;
       }

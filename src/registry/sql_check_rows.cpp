@@ -4,6 +4,7 @@
 #include "registry/internal/check_rows.h"
 #include "registry/internal/content.h"
 #include "registry/internal/lists.h"
+#include "registry/internal/place.h"
 
 namespace roadstead::registry {
 namespace {
@@ -148,29 +149,35 @@ Result<CheckPage> wrong_artifact_counts(db::ReadSession& session, const CheckCur
 }
 
 Result<bool> repair_artifact_count(db::WriteSession& session, const Disagreement& found) {
+  TRY(internal::lock_repository(session, RepositoryId{found.first}));
   TRY(recount_artifacts(session, RepositoryId{found.first}));
   return true;
 }
 
 constexpr Walk kWronglyListedRepositories{
     RowKind::kRepository, false,
-    "SELECT r.id, 0, r.listed <> (r.artifact_count > 0) FROM repository r WHERE "
+    "SELECT r.id, 0, (r.listed = 1) <> (r.artifact_count > 0) FROM repository r WHERE "
     "r.id > ? ORDER BY r.id LIMIT ?"};
 
 Result<bool> repair_listed_repository(db::WriteSession& session, const Disagreement& found) {
+  TRY(internal::lock_repository(session, RepositoryId{found.first}));
   TRY(internal::relist_repository(session, RepositoryId{found.first}));
   return true;
 }
 
 constexpr Walk kWronglyListedArtifacts{
     RowKind::kArtifact, false,
-    "SELECT a.id, 0, r.full_name < '~' AND a.listed <> ((EXISTS (SELECT 1 FROM tag t WHERE "
+    "SELECT a.id, 0, r.full_name < '~' AND (a.listed = 1) <> ((EXISTS (SELECT 1 FROM tag t WHERE "
     "t.artifact_id = a.id) OR NOT EXISTS (SELECT 1 FROM artifact_child c WHERE c.child_id = "
     "a.id)) AND (a.subject_digest IS NULL OR NOT EXISTS (SELECT 1 FROM artifact s WHERE "
     "s.repository_id = a.repository_id AND s.digest = a.subject_digest))) FROM artifact a JOIN "
     "repository r ON r.id = a.repository_id WHERE a.id > ? ORDER BY a.id LIMIT ?"};
 
 Result<bool> repair_listed_artifact(db::WriteSession& session, const Disagreement& found) {
+  TRY(
+      session.lock("SELECT r.id FROM repository r JOIN artifact a ON a.repository_id = r.id WHERE "
+                   "a.id = ? FOR NO KEY UPDATE",
+                   {found.first}));
   TRY(internal::relist_artifact(session, ArtifactId{found.first}));
   return true;
 }

@@ -46,13 +46,18 @@ Result<std::optional<Standing>> read_standing(db::ReadSession& session, Artifact
 }
 
 Result<void> Reviewer::answer(const Question& question) {
-  TRY(session_.execute("DELETE FROM review WHERE id = ?", {question.id}));
+  const std::int64_t asked =
+      TRY(session_.execute("DELETE FROM review WHERE id = ?", {question.id}));
+  if (asked == 0) {
+    return {};  // Another process has answered it.
+  }
   ++collected_.reviewed;
   ++cost_;
   if (question.kind == to_string(Review::kRepositoryBlob)) {
     return review_hold(question.repository, BlobId{question.object});
   }
   if (question.kind == to_string(Review::kArtifact)) {
+    TRY(lock_repository(session_, question.repository));
     return review_artifact(ArtifactId{question.object});
   }
   if (question.kind == to_string(Review::kBlob)) {
@@ -70,6 +75,9 @@ bool Reviewer::grace_is_over(Time condemned_at) {
 }
 
 Result<void> Reviewer::review_hold(RepositoryId repository, BlobId blob) {
+  TRY(session_.lock(
+      "SELECT 1 FROM repository_blob WHERE repository_id = ? AND blob_id = ? FOR UPDATE",
+      {repository, blob}));
   const auto hold = TRY(read_hold(session_, repository, blob));
   if (!hold || hold->needed || hold->leased_until > session_.now()) {
     return {};
@@ -153,7 +161,10 @@ Result<void> Reviewer::review_artifact(ArtifactId artifact) {
 }
 
 Result<bool> Reviewer::condemn_artifact(ArtifactId artifact) {
-  const auto standing = TRY(read_standing(session_, artifact));
+  auto standing = TRY(read_standing(session_, artifact));
+  if (standing && TRY(lock_repository(session_, standing->repository))) {
+    standing = TRY(read_standing(session_, artifact));
+  }
   if (!standing || standing->kept) {
     TRY(session_.execute("DELETE FROM untagged WHERE artifact_id = ?", {artifact}));
     return false;
@@ -189,6 +200,7 @@ Result<void> Reviewer::remove_artifact(ArtifactId artifact, const Standing& stan
 }
 
 Result<void> Reviewer::review_manifest(ManifestId manifest) {
+  TRY(session_.lock("SELECT 1 FROM manifest WHERE id = ? FOR UPDATE", {manifest}));
   // What was deleted can be restored while its row in artifact_trash lives.
   const auto kept = TRY(session_.first(
       "SELECT 1 WHERE EXISTS (SELECT 1 FROM artifact WHERE manifest_id = ?) OR EXISTS (SELECT 1 "
@@ -213,6 +225,7 @@ Result<void> Reviewer::drop_repository_if_empty(RepositoryId repository) {
     bool holds = false;
     bool uploads = false;
   };
+  TRY(session_.lock("SELECT 1 FROM repository WHERE id = ? FOR UPDATE", {repository}));
   const auto empty = TRY(session_.first(
       "SELECT EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = r.id), "
       "EXISTS (SELECT 1 FROM upload WHERE repository_id = r.id) FROM repository r "

@@ -120,7 +120,9 @@ Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
   std::string present_at;
   bool damaged = false;
   const auto present =
-      TRY(session.first("SELECT id, size, location, damaged_at FROM blob WHERE digest = ?",
+      // Two uploads of the same content must not both replace where it lies.
+      TRY(session.first("SELECT id, size, location, damaged_at FROM blob WHERE digest = ? FOR NO "
+                        "KEY UPDATE",
                         {digest.to_string()}, [&](const db::Row& row) {
                           present_at = row.text(2);
                           damaged = !row.is_null(3);
@@ -173,7 +175,7 @@ Result<void> lease_blob(db::WriteSession& session, const Options& options, const
                         const Held& held) {
   const Time until = session.now() + options.lease();
   const auto leased = TRY(session.first(
-      "SELECT leased_until FROM repository_blob WHERE repository_id = ? AND blob_id = ?",
+      "SELECT leased_until FROM repository_blob WHERE repository_id = ? AND blob_id = ? FOR UPDATE",
       {holder.repository, held.blob}, [](const db::Row& row) { return row.time(0); }));
   if (!leased) {
     TRY(session.execute(
@@ -192,9 +194,9 @@ Result<void> lease_blob(db::WriteSession& session, const Options& options, const
 }
 
 Result<void> count_blob(db::WriteSession& session, ProjectId project, const Held& held) {
-  const auto counted =
-      TRY(session.first("SELECT 1 FROM project_blob WHERE project_id = ? AND blob_id = ?",
-                        {project, held.blob}, [](const db::Row&) { return true; }));
+  const auto counted = TRY(
+      session.first("SELECT 1 FROM project_blob WHERE project_id = ? AND blob_id = ? FOR KEY SHARE",
+                    {project, held.blob}, [](const db::Row&) { return true; }));
   if (counted) {
     return {};
   }
@@ -205,6 +207,8 @@ Result<void> count_blob(db::WriteSession& session, ProjectId project, const Held
 }
 
 Result<void> uncount_blob(db::WriteSession& session, ProjectId project, BlobId blob, bool leases) {
+  TRY(session.lock("SELECT 1 FROM project_blob WHERE project_id = ? AND blob_id = ? FOR UPDATE",
+                   {project, blob}));
   // Only rows of this project are looked at, however many others hold a popular blob.
   const Time alive = leases ? session.now() : Time::max();
   const auto kept = TRY(session.first(

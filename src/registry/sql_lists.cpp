@@ -106,7 +106,7 @@ CountedList repositories_by_name_of(ProjectId project) {
 }
 
 CountedList artifacts_of(RepositoryId repository) {
-  return {"artifact", repository.value, nth_artifact};
+  return {"artifact", repository.value, nth_artifact, true};
 }
 
 Result<void> relist_repository(db::WriteSession& session, RepositoryId repository) {

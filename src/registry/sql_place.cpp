@@ -44,11 +44,19 @@ Result<Place> find_existing_place(db::ReadSession& session, const Caller& caller
   return place;
 }
 
+Result<bool> lock_repository(db::WriteSession& session, RepositoryId repository) {
+  return session.lock("SELECT id FROM repository WHERE id = ? FOR NO KEY UPDATE", {repository});
+}
+
 Result<RepositoryId> ensure_repository(db::WriteSession& session, ProjectId project,
-                                       const model::RepositoryName& repository) {
-  const auto found = TRY(session.first(
-      "SELECT id FROM repository WHERE project_id = ? AND name = ?", {project, repository.path()},
-      [](const db::Row& row) { return row.id<RepositoryId>(0); }));
+                                       const model::RepositoryName& repository, Use use) {
+  constexpr std::string_view kHold =
+      "SELECT id FROM repository WHERE project_id = ? AND name = ? FOR KEY SHARE";
+  constexpr std::string_view kChange =
+      "SELECT id FROM repository WHERE project_id = ? AND name = ? FOR NO KEY UPDATE";
+  const auto found =
+      TRY(session.first(use == Use::kHold ? kHold : kChange, {project, repository.path()},
+                        [](const db::Row& row) { return row.id<RepositoryId>(0); }));
   if (found) {
     return *found;
   }
@@ -80,9 +88,9 @@ std::string tombstone_name(RepositoryId repository) {
   return "~" + std::to_string(repository.value);
 }
 
-Result<bool> repository_usable(db::ReadSession& session, RepositoryId repository) {
+Result<bool> hold_usable(db::WriteSession& session, RepositoryId repository) {
   const auto usable =
-      TRY(session.first("SELECT name FROM repository WHERE id = ?", {repository},
+      TRY(session.first("SELECT name FROM repository WHERE id = ? FOR KEY SHARE", {repository},
                         [](const db::Row& row) { return !row.text(0).starts_with('~'); }));
   return usable.value_or(false);
 }

@@ -15,7 +15,7 @@ namespace {
 /// revived, and content that left the project's count comes back.
 Result<void> keep_blob(db::WriteSession& session, const Holder& holder, const Held& held) {
   const auto condemned = TRY(session.first(
-      "SELECT condemned_at FROM repository_blob WHERE repository_id = ? AND blob_id = ?",
+      "SELECT condemned_at FROM repository_blob WHERE repository_id = ? AND blob_id = ? FOR UPDATE",
       {holder.repository, held.blob}, [](const db::Row& row) { return !row.is_null(0); }));
   if (!condemned) {
     const auto digest =
@@ -47,7 +47,8 @@ Result<ManifestId> ensure_manifest(db::WriteSession& session, const NewArtifact&
   const std::string& digest = artifact.digest.to_string();
   bool intact = false;
   const auto found = TRY(session.first(
-      "SELECT id, size = ? AND bytes = ? FROM manifest WHERE digest = ?",
+      // Whether it counts for the project is decided next.
+      "SELECT id, size = ? AND bytes = ? FROM manifest WHERE digest = ? FOR NO KEY UPDATE",
       {artifact.bytes.size(), bytes_of(artifact.bytes), digest}, [&](const db::Row& row) {
         intact = row.boolean(1);
         return row.id<ManifestId>(0);

@@ -76,7 +76,12 @@ Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t b
   if (bytes == 0) {
     return {};
   }
-  const Quota quota = TRY(read_quota(session, project));
+  Quota quota = TRY(read_quota(session, project));
+  if (!quota.unlimited() &&
+      TRY(session.lock("SELECT used FROM quota WHERE project_id = ? FOR NO KEY UPDATE",
+                       {project}))) {
+    quota = TRY(read_quota(session, project));
+  }
   if (quota.unlimited()) {
     // Appended, so that no two pushes want one row; folded later (registry/upkeep.h).
     TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",

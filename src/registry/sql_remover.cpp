@@ -184,9 +184,10 @@ Result<void> Remover::remove_row(const Frame& frame, const std::vector<std::stri
     ManifestId manifest;
     std::int64_t size = 0;
   };
+  // Locked, because whether it still counts for the project is decided below.
   const auto stored = TRY(session_.first(
       "SELECT a.manifest_id, f.size FROM artifact a JOIN manifest f ON f.id = a.manifest_id "
-      "WHERE a.id = ?",
+      "WHERE a.id = ? FOR NO KEY UPDATE",
       {frame.artifact},
       [](const db::Row& row) { return Stored{row.id<ManifestId>(0), row.integer(1)}; }));
   CHECK(stored.has_value());

@@ -212,7 +212,8 @@ Result<RestoredArtifact> restore_all(db::WriteSession& session, const Restoring&
   Plan plan(session, trash, place.repository, how.options.sparse_indexes);
   TRY(plan.make(how.digest));
   Holder holder{place.project, {}};
-  holder.repository = TRY(internal::ensure_repository(session, place.project, trash.repository));
+  holder.repository = TRY(internal::ensure_repository(session, place.project, trash.repository,
+                                                      internal::Use::kChange));
   RestoredArtifact restored;
   restored.digest = how.digest.to_string();
   for (const Item& item : plan.items) {
@@ -228,6 +229,14 @@ Result<RestoredArtifact> restore_all(db::WriteSession& session, const Restoring&
     restored.tags.push_back(how.tag->to_string());
   }
   return restored;
+}
+
+/// Before anything is decided about what is in it.
+Result<void> lock_place(db::WriteSession& session, const Place& place) {
+  if (place.repository) {
+    TRY(internal::lock_repository(session, *place.repository));
+  }
+  return {};
 }
 
 /// What the tag is to name.
@@ -258,6 +267,7 @@ Result<RestoredArtifact> restore_artifact(db::Database& database, const Options&
                                           const RestoreChoice& choice) {
   return database.write([&](db::WriteSession& session) -> Result<RestoredArtifact> {
     const Place place = TRY(internal::find_place(session, caller, repository));
+    TRY(lock_place(session, place));
     if (place.repository && TRY(internal::find_present(session, *place.repository, digest))) {
       return Error{
           Code::kConflict, Subject::kArtifact,
@@ -278,6 +288,7 @@ Result<RestoredArtifact> restore_tag(db::Database& database, const Options& opti
     if (!place.repository) {
       return repository_unknown(repository);
     }
+    TRY(lock_place(session, place));
     const model::Digest digest =
         TRY(wanted_digest(session, *place.repository, repository, tag, choice));
     return restore_all(

@@ -145,7 +145,7 @@ Result<void> Session::store_first(UploadRow& row) {
   std::vector<ExpiredUpload> evicted;
   const auto running = [&](const std::string& id) { return state_.active.contains(id); };
   const auto insert = [&](db::WriteSession& session) -> Result<void> {
-    row.repository = TRY(ensure_repository(session, row.project, target_.repository));
+    row.repository = TRY(ensure_repository(session, row.project, target_.repository, Use::kHold));
     evicted = TRY(insert_upload(session, state_.options, row, target_.identity, running));
     return {};
   };
@@ -218,11 +218,12 @@ Result<void> Session::record(db::WriteSession& session, const model::Digest& dig
   Holder holder{target_.row.project, target_.row.repository};
   if (target_.row.stored) {
     TRY(finish_upload(session, target_.row));
-    if (!TRY(repository_usable(session, holder.repository))) {
+    if (!TRY(hold_usable(session, holder.repository))) {
       return upload_unknown(target_.row.id);
     }
   } else {
-    holder.repository = TRY(ensure_repository(session, holder.project, target_.repository));
+    holder.repository =
+        TRY(ensure_repository(session, holder.project, target_.repository, Use::kHold));
     if (state_.shared()) {
       TRY(remove_upload(session, target_.row.id));  // Another process may have given it one.
     }

@@ -104,7 +104,8 @@ Result<bool> Uploads::mount(const Caller& caller, const model::RepositoryName& r
       return false;
     }
     internal::Holder holder{project, {}};
-    holder.repository = TRY(internal::ensure_repository(session, project, repository));
+    holder.repository =
+        TRY(internal::ensure_repository(session, project, repository, internal::Use::kHold));
     TRY(internal::lease_blob(session, state_->options, holder, *held));
     return true;
   });

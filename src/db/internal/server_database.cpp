@@ -91,7 +91,7 @@ ServerDatabase::Attempt ServerDatabase::try_read(
       return {begun.error(), taken->failure()};
     }
   }
-  ServerSession session(*taken, transaction ? SIZE_MAX : 1);
+  ServerSession session(*taken, clock_, transaction ? SIZE_MAX : 1);
   Attempt attempt{fn(session)};
   if (session.failed()) {
     // A function that reads may have kept what it was told, so it runs again only when that is
@@ -127,7 +127,7 @@ ServerDatabase::Attempt ServerDatabase::try_write(
   if (const auto begun = taken->begin_write(durability == Durability::kPowerLoss); !begun) {
     return {begun.error(), taken->failure()};
   }
-  ServerSession session(*taken);
+  ServerSession session(*taken, clock_);
   Attempt attempt{fn(session)};
   if (session.failed()) {
     attempt.failure = taken->failure();

@@ -18,9 +18,11 @@ namespace roadstead::db::internal {
 /// transaction happened, so its caller is told kUnavailable and the client asks again.
 class ServerDatabase final : public Database {
  public:
-  ServerDatabase(ServerPool::Connect connect, ServerPool::Options options,
+  /// `clock`: instead of the server's, or null.
+  /// `clock`: instead of the server's, or null.
+  ServerDatabase(ServerPool::Connect connect, ServerPool::Options options, const Clock* clock,
                  const log::Logger& logger)
-      : pool_(std::move(connect), options, logger) {}
+      : clock_(clock), pool_(std::move(connect), options, logger) {}
 
   [[nodiscard]] bool reads_are_local() const override { return false; }
   Result<void> ping() override;
@@ -44,6 +46,7 @@ class ServerDatabase final : public Database {
   Attempt try_read(const std::function<Result<void>(ReadSession&)>& fn, Snapshot snapshot);
   Attempt try_write(const std::function<Result<void>(WriteSession&)>& fn, Durability durability);
 
+  const Clock* const clock_;
   ServerPool pool_;
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> write_functions_ = 0;

@@ -16,8 +16,9 @@ Result<T> ServerSession::checked(Result<T> result) {
   return result;
 }
 
-Result<void> ServerSession::lock(std::string_view sql, Params params) {
-  return each(sql, params, [](const Row&) { return true; });
+Result<bool> ServerSession::lock(std::string_view sql, Params params) {
+  TRY(each(sql, params, [](const Row&) { return true; }));
+  return true;
 }
 
 Result<void> ServerSession::each(std::string_view sql, Params params,
@@ -36,7 +37,7 @@ Result<std::int64_t> ServerSession::insert(std::string_view sql, Params params) 
 
 Time ServerSession::now() {
   if (!now_) {
-    now_ = connection_.now();
+    now_ = clock_ == nullptr ? connection_.now() : clock_->now();
   }
   return *now_;
 }

@@ -14,15 +14,17 @@ namespace roadstead::db::internal {
 /// function whatever it returns.
 class ServerSession final : public WriteSession {
  public:
-  /// `statements_max`: how many statements may run in it, at least one.
-  explicit ServerSession(ServerConnection& connection, std::size_t statements_max = SIZE_MAX)
-      : connection_(connection), statements_left_(statements_max) {}
+  /// `clock`: instead of the server's, or null. `statements_max`: how many statements may run in
+  /// it, at least one.
+  ServerSession(ServerConnection& connection, const Clock* clock,
+                std::size_t statements_max = SIZE_MAX)
+      : connection_(connection), clock_(clock), statements_left_(statements_max) {}
 
   using ReadSession::each;
   using WriteSession::execute;
   using WriteSession::insert;
   using WriteSession::lock;
-  Result<void> lock(std::string_view sql, Params params) override;
+  Result<bool> lock(std::string_view sql, Params params) override;
   Result<void> each(std::string_view sql, Params params,
                     const std::function<bool(const Row&)>& row) override;
   Result<std::int64_t> execute(std::string_view sql, Params params) override;
@@ -40,6 +42,7 @@ class ServerSession final : public WriteSession {
   Result<T> checked(Result<T> result);
 
   ServerConnection& connection_;
+  const Clock* clock_;
   std::size_t statements_left_;
   std::optional<Time> now_;
   std::optional<Error> failed_;

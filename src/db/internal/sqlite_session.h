@@ -31,7 +31,7 @@ class SqliteSession final : public WriteSession {
   Result<std::int64_t> execute(std::string_view sql, Params params) override;
   Result<std::int64_t> insert(std::string_view sql, Params params) override;
   /// The transaction has the whole database.
-  Result<void> lock(std::string_view /*sql*/, Params /*params*/) override { return {}; }
+  Result<bool> lock(std::string_view /*sql*/, Params /*params*/) override { return false; }
   Time now() override;
   void after_commit(std::function<void()> hint) override { hints_.push_back(std::move(hint)); }
 

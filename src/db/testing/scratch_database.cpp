@@ -1,13 +1,17 @@
 #include "db/testing/scratch_database.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "db/internal/sqlite_connection.h"
+#include "db/server.h"
 #include "sys/testing/scratch_directory.h"
 
 namespace roadstead::db::testing {
@@ -43,6 +47,82 @@ std::string plan_of(const std::filesystem::path& path, std::string_view sql, Par
   return result ? plan : describe(result.error());
 }
 
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+/// Where the tests of this process keep their databases; empty for SQLite.
+const std::string& server_url() {
+  static const std::string kUrl = [] {
+    const std::string engine = variable("ROADSTEAD_TEST_DATABASE");
+    if (engine.empty() || engine == "sqlite") {
+      return std::string();
+    }
+    std::string url = variable(engine == "postgresql" ? "ROADSTEAD_TEST_POSTGRESQL_URL"
+                                                      : "ROADSTEAD_TEST_MYSQL_URL");
+    if (url.empty()) {
+      std::fprintf(stderr, "ROADSTEAD_TEST_DATABASE is %s, and no URL says where\n",
+                   engine.c_str());
+      std::abort();
+    }
+    return url;
+  }();
+  return kUrl;
+}
+
+/// One of the databases (in PostgreSQL, schemas) on the server that nobody uses at the moment.
+class ServerPlace {
+ public:
+  explicit ServerPlace(const std::string& url) {
+    const auto free = std::find(taken().begin(), taken().end(), false);
+    CHECK(free != taken().end());
+    number_ = static_cast<std::size_t>(free - taken().begin());
+    taken()[number_] = true;
+    url_ = url;
+    if (number_ == 0) {
+      return;
+    }
+    CHECK(url.starts_with("postgresql:"));
+    SystemClock clock;
+    log::Sink sink(2, log::Format::kText, log::Level::kError, clock);
+    const std::string schema = "scratch" + std::to_string(number_);
+    const auto main = must(open_server_database(must(parse_server_url(url)), log::Logger(sink)));
+    must(main->write([&](WriteSession& session) {
+      return session.execute("CREATE SCHEMA IF NOT EXISTS " + schema, {});
+    }));
+    url_ += url.find('?') == std::string::npos ? '?' : '&';
+    url_ += "options=-csearch_path%3D" + schema;
+  }
+  ServerPlace(const ServerPlace&) = delete;
+  ServerPlace& operator=(const ServerPlace&) = delete;
+  ~ServerPlace() { taken()[number_] = false; }
+  [[nodiscard]] const std::string& url() const { return url_; }
+
+ private:
+  static std::array<bool, 8>& taken() {
+    static std::array<bool, 8> taken{};
+    return taken;
+  }
+  std::size_t number_ = 0;
+  std::string url_;
+};
+
+/// Leaves the schema, and begins ids anew.
+void empty_database(Database& database) {
+  must(database.write([](WriteSession& session) -> Result<std::int64_t> {
+    const auto tables = TRY(session.all(
+        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> "
+        "'schema_version'",
+        {}, [](const Row& row) { return std::string(row.text(0)); }));
+    std::string all;
+    for (const std::string& table : tables) {
+      all += (all.empty() ? "" : ", ") + table;
+    }
+    return session.execute("TRUNCATE " + all + " RESTART IDENTITY", {});
+  }));
+}
+
 }  // namespace
 
 struct ScratchDatabase::State {
@@ -51,15 +131,31 @@ struct ScratchDatabase::State {
         sink(2, log::Format::kText, log::Level::kError, the_clock),
         options(std::move(the_options)) {
     options.path = directory.path() / "roadstead.db";
+    if (!server_url().empty()) {
+      server.emplace(server_url());
+    }
     open();
   }
-  void open() { database = must(SqliteDatabase::open(options, clock, log::Logger(sink))); }
+  void open() {
+    if (!server) {
+      database = must(SqliteDatabase::open(options, clock, log::Logger(sink)));
+      return;
+    }
+    ServerOptions how = must(parse_server_url(server->url()));
+    how.clock = &clock;
+    database = must(open_server_database(how, log::Logger(sink)));
+    if (!std::exchange(emptied, true)) {
+      empty_database(*database);
+    }
+  }
 
   const Clock& clock;
   log::Sink sink;
   sys::testing::ScratchDirectory directory;
   SqliteOptions options;
-  std::unique_ptr<SqliteDatabase> database;
+  std::optional<ServerPlace> server;
+  bool emptied = false;
+  std::unique_ptr<Database> database;
 };
 
 ScratchDatabase::ScratchDatabase(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -67,7 +163,7 @@ ScratchDatabase::ScratchDatabase(ScratchDatabase&&) noexcept = default;
 ScratchDatabase& ScratchDatabase::operator=(ScratchDatabase&&) noexcept = default;
 ScratchDatabase::~ScratchDatabase() = default;
 
-SqliteDatabase& ScratchDatabase::get() const {
+Database& ScratchDatabase::get() const {
   return *state_->database;
 }
 
@@ -79,6 +175,10 @@ std::string ScratchDatabase::explain(std::string_view sql,
 std::string ScratchDatabase::explain(std::string_view sql) const {
   const auto count = static_cast<std::size_t>(std::count(sql.begin(), sql.end(), '?'));
   return plan_of(path(), sql, std::vector<Param>(count, Param(nullptr)));
+}
+
+bool ScratchDatabase::embedded() const {
+  return !state_->server;
 }
 
 void ScratchDatabase::close() {

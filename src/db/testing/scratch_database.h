@@ -12,19 +12,23 @@
 
 namespace roadstead::db::testing {
 
-/// A fresh SQLite database with the full schema in a temporary directory; both are gone when this
-/// dies. Failures to open abort, as a test can do nothing without it.
+/// A fresh database with the full schema: SQLite in a temporary directory, both gone when this
+/// dies, or, where ROADSTEAD_TEST_DATABASE says postgresql or mariadb, an emptied one on the server
+/// whose URL is in ROADSTEAD_TEST_POSTGRESQL_URL or ROADSTEAD_TEST_MYSQL_URL. Failures to open
+/// abort, as a test can do nothing without it.
 class ScratchDatabase {
  public:
   ScratchDatabase(ScratchDatabase&&) noexcept;
   ScratchDatabase& operator=(ScratchDatabase&&) noexcept;
   ~ScratchDatabase();
 
-  [[nodiscard]] SqliteDatabase& get() const;
-  SqliteDatabase& operator*() const { return get(); }
-  SqliteDatabase* operator->() const { return &get(); }
+  [[nodiscard]] Database& get() const;
+  Database& operator*() const { return get(); }
+  Database* operator->() const { return &get(); }
   operator Database&() const { return get(); }  // NOLINT(google-explicit-constructor)
 
+  /// Whether it is SQLite: plans and paths are only there.
+  [[nodiscard]] bool embedded() const;
   /// The engine's plan of a statement, one step per line, e.g.
   /// "SEARCH tag USING INDEX tag_name (repository_id=? AND name=?)\n".
   [[nodiscard]] std::string explain(std::string_view sql,

@@ -30,7 +30,7 @@ class Writing final : public WriteSession {
   using WriteSession::execute;
   using WriteSession::insert;
   using WriteSession::lock;
-  Result<void> lock(std::string_view sql, Params params) override {
+  Result<bool> lock(std::string_view sql, Params params) override {
     TRY(faults_.decide());
     return session_.lock(sql, params);
   }

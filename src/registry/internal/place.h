@@ -37,17 +37,25 @@ Result<Place> find_place(db::ReadSession& session, const Caller& caller,
 Result<Place> find_existing_place(db::ReadSession& session, const Caller& caller,
                                   const model::RepositoryName& repository);
 
+/// One lock for all that changes the artifacts, tags and edges of a repository: a transaction that
+/// holds it has them to itself (ADR 12). Returns what WriteSession::lock() does.
+Result<bool> lock_repository(db::WriteSession& session, RepositoryId repository);
+/// What a transaction goes on to do with a repository.
+enum class Use : std::uint8_t {
+  kHold,   ///< Put content into it: it must not go away meanwhile.
+  kChange  ///< What needs lock_repository(), which it then has.
+};
 /// The repository's row, made on first need; it stays invisible until it has an artifact. Errors:
 /// kNotFound + kProject when the project is gone meanwhile.
 Result<RepositoryId> ensure_repository(db::WriteSession& session, ProjectId project,
-                                       const model::RepositoryName& repository);
+                                       const model::RepositoryName& repository, Use use);
 
 /// The end of an empty repository: its row, with its open uploads and its lists.
 Result<void> remove_repository_row(db::WriteSession& session, RepositoryId repository);
 
 /// A repository being deleted keeps its row under a name that no request can say.
 std::string tombstone_name(RepositoryId repository);
-/// False when the row is gone or being deleted.
-Result<bool> repository_usable(db::ReadSession& session, RepositoryId repository);
+/// False when the row is gone or being deleted; true holds for the rest of the transaction.
+Result<bool> hold_usable(db::WriteSession& session, RepositoryId repository);
 
 }  // namespace roadstead::registry::internal
