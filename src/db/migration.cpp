@@ -50,13 +50,6 @@ constexpr std::array<Dialect::Token, 9> kMysqlTokens = {{
     {"{empty}", "('')"},
 }};
 
-constexpr std::string_view kVersionTable =
-    "CREATE TABLE IF NOT EXISTS schema_version (\n"
-    "  version {int} NOT NULL PRIMARY KEY,\n"
-    "  name {name} NOT NULL,\n"
-    "  applied_at {time} NOT NULL\n"
-    ");\n";
-
 Error defect(std::string message) {
   return {Code::kInternal, Subject::kDatabase, std::move(message), {}};
 }
@@ -99,12 +92,36 @@ Result<void> apply(WriteSession& session, const Migration& migration, const Dial
   for (const std::string& statement : TRY(render(migration.text, dialect))) {
     TRY(session.execute(statement, {}));
   }
+  return record_migration(session, migration);
+}
+
+}  // namespace
+
+Result<std::int64_t> schema_version(ReadSession& session) {
+  return TRY(session.first("SELECT coalesce(max(version), 0) FROM schema_version", {},
+                           [](const Row& row) { return row.integer(0); }))
+      .value_or(0);
+}
+
+Result<void> check_schema_version(std::int64_t current, std::span<const Migration> migrations) {
+  const int newest = migrations.empty() ? 0 : migrations.back().version;
+  if (current > newest) {
+    return Error{
+        Code::kPrecondition,
+        Subject::kDatabase,
+        fmt::format("the database has schema version {} and this program knows {}; use the "
+                    "program that made it, or a newer one",
+                    current, newest),
+        {}};
+  }
+  return {};
+}
+
+Result<void> record_migration(WriteSession& session, const Migration& migration) {
   TRY(session.execute("INSERT INTO schema_version (version, name, applied_at) VALUES (?, ?, ?)",
                       {migration.version, migration.name, session.now()}));
   return {};
 }
-
-}  // namespace
 
 const Dialect& sqlite_dialect() {
   static constexpr Dialect kDialect{kSqliteTokens, " STRICT", ", WITHOUT ROWID", true};
@@ -116,11 +133,20 @@ const Dialect& postgresql_dialect() {
   return kDialect;
 }
 
-const Dialect& mysql_dialect() {
-  static constexpr Dialect kDialect{
-      kMysqlTokens, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC",
-      "", false};
-  return kDialect;
+std::string_view mysql_collation(bool mariadb) {
+  return mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin";
+}
+
+const Dialect& mysql_dialect(bool mariadb) {
+  static constexpr Dialect kMariadb{
+      kMysqlTokens,
+      " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin ROW_FORMAT=DYNAMIC", "",
+      false};
+  static constexpr Dialect kMysql{
+      kMysqlTokens,
+      " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin ROW_FORMAT=DYNAMIC", "",
+      false};
+  return mariadb ? kMariadb : kMysql;
 }
 
 Result<std::vector<std::string>> render(std::string_view text, const Dialect& dialect) {
@@ -156,20 +182,8 @@ Result<int> migrate(WriteSession& session, std::span<const Migration> migrations
   for (const std::string& statement : TRY(render(kVersionTable, dialect))) {
     TRY(session.execute(statement, {}));
   }
-  const std::int64_t current =
-      TRY(session.first("SELECT coalesce(max(version), 0) FROM schema_version", {},
-                        [](const Row& row) { return row.integer(0); }))
-          .value_or(0);
-  const int newest = migrations.empty() ? 0 : migrations.back().version;
-  if (current > newest) {
-    return Error{
-        Code::kPrecondition,
-        Subject::kDatabase,
-        fmt::format("the database has schema version {} and this program knows {}; use the "
-                    "program that made it, or a newer one",
-                    current, newest),
-        {}};
-  }
+  const std::int64_t current = TRY(schema_version(session));
+  TRY(check_schema_version(current, migrations));
   int applied = 0;
   for (const Migration& migration : migrations) {
     if (migration.version > current) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,12 +37,28 @@ struct Dialect {
 };
 const Dialect& sqlite_dialect();
 const Dialect& postgresql_dialect();
-const Dialect& mysql_dialect();
+/// MySQL and MariaDB have different names for comparing texts byte by byte, blanks at the end too.
+const Dialect& mysql_dialect(bool mariadb);
+std::string_view mysql_collation(bool mariadb);
 
 /// The statements of a migration for one engine: comments removed, tokens replaced. A statement
 /// ends with ';' at the end of a line. Errors: kInternal for an unknown token or an unfinished
 /// statement.
 Result<std::vector<std::string>> render(std::string_view text, const Dialect& dialect);
+
+/// The table that says which migrations were applied, in portable text.
+inline constexpr std::string_view kVersionTable =
+    "CREATE TABLE IF NOT EXISTS schema_version (\n"
+    "  version {int} NOT NULL PRIMARY KEY,\n"
+    "  name {name} NOT NULL,\n"
+    "  applied_at {time} NOT NULL\n"
+    ");\n";
+/// The version of the schema; 0 when there is nothing but that table.
+Result<std::int64_t> schema_version(ReadSession& session);
+/// Errors: kPrecondition when that version is newer than the last migration.
+Result<void> check_schema_version(std::int64_t current, std::span<const Migration> migrations);
+/// Writes down that a migration was applied.
+Result<void> record_migration(WriteSession& session, const Migration& migration);
 
 /// Applies what `migrations` has beyond the table schema_version, inside the caller's transaction.
 /// Returns how many were applied. Errors: kPrecondition when the schema is newer than the last

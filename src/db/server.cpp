@@ -7,6 +7,9 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "db/internal/mysql_connection.h"
+#include "db/internal/mysql_migration.h"
+#include "db/internal/mysql_url.h"
 #include "db/internal/postgresql_connection.h"
 #include "db/internal/server_database.h"
 #include "db/internal/server_session.h"
@@ -58,8 +61,15 @@ Result<bool> take_option(ServerOptions& options, std::string_view key, std::stri
   return false;
 }
 
+bool is_mysql(std::string_view url) {
+  return url.starts_with("mysql://");
+}
+
 internal::ServerPool::Connect connector(const ServerOptions& options) {
-  return [options] { return internal::PostgresqlConnection::open(options); };
+  return [options] {
+    return is_mysql(options.url) ? internal::MysqlConnection::open(options)
+                                 : internal::PostgresqlConnection::open(options);
+  };
 }
 
 /// The definition of the whole schema is one transaction.
@@ -73,17 +83,30 @@ Result<int> migrate_postgresql(const ServerOptions& options) {
   return applied;
 }
 
+Result<int> migrate_server(const ServerOptions& options) {
+  return is_mysql(options.url) ? internal::migrate_mysql(options, embedded_migrations())
+                               : migrate_postgresql(options);
+}
+
+/// MySQL's library knows no URLs, so that a bad one is ours to tell, and early.
+Result<ServerOptions> checked(ServerOptions options) {
+  if (is_mysql(options.url)) {
+    TRY(internal::parse_mysql_url(options.url));
+  }
+  return options;
+}
+
 }  // namespace
 
 Result<ServerOptions> parse_server_url(std::string_view url) {
-  if (!url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
-    return bad_url("database URL: must begin with postgresql://");
+  if (!url.starts_with("postgresql://") && !url.starts_with("postgres://") && !is_mysql(url)) {
+    return bad_url("database URL: must begin with postgresql:// or mysql://");
   }
   ServerOptions options;
   const std::size_t question = url.find('?');
   options.url = url.substr(0, question);
   if (question == std::string_view::npos) {
-    return options;
+    return checked(std::move(options));
   }
   char separator = '?';
   for (const std::string_view option : split(url.substr(question + 1), '&')) {
@@ -97,7 +120,7 @@ Result<ServerOptions> parse_server_url(std::string_view url) {
     options.url += option;
     separator = '&';
   }
-  return options;
+  return checked(std::move(options));
 }
 
 std::string mask_password(std::string_view url) {
@@ -117,7 +140,7 @@ std::string mask_password(std::string_view url) {
 
 Result<std::unique_ptr<Database>> open_server_database(const ServerOptions& options,
                                                        log::Logger logger) {
-  const int applied = TRY(migrate_postgresql(options));
+  const int applied = TRY(migrate_server(options));
   if (applied > 0) {
     logger.info("database schema updated", {{"migrations", applied}});
   }
