@@ -167,7 +167,10 @@ Error MysqlConnection::failed(unsigned number, std::string_view message) {
 }
 
 Error MysqlConnection::failed_in(st_mysql_stmt* statement, std::string_view sql) {
-  Error error = failed(mysql_stmt_errno(statement), mysql_stmt_error(statement));
+  // What fails while rows come in is only known to the connection.
+  const bool here = mysql_stmt_errno(statement) != 0;
+  Error error = failed(here ? mysql_stmt_errno(statement) : mysql_errno(handle_),
+                       here ? mysql_stmt_error(statement) : mysql_error(handle_));
   if (error.code == Code::kInternal) {
     error.message += fmt::format(" in: {}", sql.substr(0, 200));
   }

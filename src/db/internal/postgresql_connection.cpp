@@ -37,6 +37,9 @@ Meaning meaning_of(std::string_view state) {
   if (state == "23505" || state == "23503") {
     return {Failure::kViolation, Code::kConflict};
   }
+  if (state == "08P01") {  // Too many parameters, or too few.
+    return {Failure::kOther, Code::kInternal};
+  }
   // The server shuts down, starts, has become a standby, or lost what we prepared (a pooler).
   if (state.starts_with("08") || state.starts_with("57P") || state == "25006" || state == "26000" ||
       state == "0A000") {
