@@ -109,7 +109,7 @@ def truncated(case, layer, digest):
 def leaked(case):
     data = os.urandom(20_000)
     path = file_of(case, "sha256:" + hashlib.sha256(data).hexdigest())
-    os.makedirs(os.path.dirname(path))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(data)
     equal(list(fsck(case, status=1)["kinds"]), ["leaked_file"], "kinds")
