@@ -78,7 +78,10 @@ Result<std::string> check_in_server(const Settings& settings, const FsckCommand&
 }
 
 Result<std::string> check_directly(const Settings& settings, const FsckCommand& command) {
-  if (!TRY(sys::exists((std::filesystem::path(settings.data_dir) / "secret.key").string()))) {
+  // Replicas share a key that lies elsewhere: then the directory itself has to do.
+  const std::filesystem::path directory = settings.data_dir;
+  const auto sign = settings.secret_key_file.empty() ? directory / "secret.key" : directory;
+  if (!TRY(sys::exists(sign.string()))) {
     return Error{Code::kNotFound,
                  Subject::kConfiguration,
                  fmt::format("there is no registry in {}", settings.data_dir),

@@ -15,6 +15,7 @@ from fault_proxy import FaultProxy  # noqa: E402
 from haproxy import Haproxy  # noqa: E402
 from model import Broken  # noqa: E402
 from nginx import Nginx  # noqa: E402
+from pgbouncer import Pgbouncer  # noqa: E402
 from server import Server, program_environment  # noqa: E402
 from service import NotInstalled  # noqa: E402
 
@@ -44,7 +45,7 @@ def skewed(seconds):
 class Replica:
     """A process, and its proxies. What should be with it is `wanted`: running, paused or down."""
 
-    def __init__(self, number, folder, backend, skew):
+    def __init__(self, number, folder, backend, pooler, skew):
         self.number, self.skew, self.wanted = number, skew, "down"
         scratch = os.path.join(folder, f"replica{number}")
         os.makedirs(scratch)
@@ -55,8 +56,10 @@ class Replica:
         if skew:
             environment.update(skewed(skew))
         if backend.engine != "sqlite":
-            self.proxies["database"] = FaultProxy("127.0.0.1", backend.database.server.port).start()
-            environment["ROADSTEAD_DATABASE_URL"] = backend.database.url_at("127.0.0.1", self.proxies["database"].port)
+            behind = pooler or backend.database.server
+            self.proxies["database"] = FaultProxy("127.0.0.1", behind.port).start()
+            environment["ROADSTEAD_DATABASE_URL"] = backend.database.url_at("127.0.0.1", self.proxies["database"].port) + (
+                "?prepared_statements=false" if pooler else "")
         if backend.store.kind == "s3":
             self.proxies["store"] = FaultProxy("127.0.0.1", backend.store.server.port).start()
             environment.update(backend.store.environment_at("127.0.0.1", self.proxies["store"].port))
@@ -137,10 +140,10 @@ class Replica:
 class Cluster:
     """Use as a context manager. `folder` keeps the replicas' data directories and logs."""
 
-    def __init__(self, folder, replicas=3, skew=0, balancer="haproxy"):
+    def __init__(self, folder, replicas=3, skew=0, balancer="haproxy", pooler=False):
         self.folder = folder
-        self.count, self.skew, self.balancer_kind = replicas, skew, BALANCERS[balancer]
-        self.backend, self.replicas, self.balancer = None, [], None
+        self.count, self.skew, self.balancer_kind, self.with_pooler = replicas, skew, BALANCERS[balancer], pooler
+        self.backend, self.replicas, self.balancer, self.pooler = None, [], None, None
 
     def __enter__(self):
         try:
@@ -158,13 +161,16 @@ class Cluster:
         self.backend = backends.Backend(backends.new_database(data, fsync=True), backends.new_store(data))
         if self.count > 1 and (self.backend.engine == "sqlite" or self.backend.store.kind == "file"):
             raise NotInstalled("replicas need a database server and an object store")
+        if self.with_pooler:
+            self.pooler = Pgbouncer(self.backend.database).start()
         key = os.path.join(self.folder, "secret.key")
-        with open(key, "wb") as file:
+        with open(key, "w", encoding="ascii") as file:
             os.chmod(key, 0o600)
-            file.write(secrets.token_bytes(32))
+            file.write(secrets.token_hex(32) + "\n")
         for number in range(self.count):
             # The last one is the one whose clock is wrong.
-            replica = Replica(number, self.folder, self.backend, self.skew if number == self.count - 1 else 0)
+            replica = Replica(number, self.folder, self.backend, self.pooler,
+                              self.skew if number == self.count - 1 else 0)
             if self.count > 1:
                 replica.server.environment["ROADSTEAD_SECRET_KEY_FILE"] = key
             self.replicas.append(replica)
@@ -225,11 +231,13 @@ class Cluster:
                          if replica.server.process is not None)
 
     def close(self):
-        for part in [self.balancer, *self.replicas]:
+        for part in [self.balancer, *self.replicas, self.pooler]:
             if part is not None:
                 part.close()
         if self.backend is not None:
-            for server in self.servers().values():
+            for name, server in self.servers().items():
+                if name == "pooler":
+                    continue
                 server.resume()
                 if not server.alive():  # A run that failed in the middle of a fault.
                     server.start()
@@ -238,4 +246,5 @@ class Cluster:
     def servers(self):
         """What the replicas share, by name: a process that can be killed, too."""
         parts = {"database": self.backend.database, "store": self.backend.store}
-        return {name: part.server for name, part in parts.items() if hasattr(part, "server")}
+        found = {name: part.server for name, part in parts.items() if hasattr(part, "server")}
+        return {**found, "pooler": self.pooler} if self.pooler is not None else found

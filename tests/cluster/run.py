@@ -38,6 +38,7 @@ def arguments():
     parser.add_argument("--database", choices=("postgresql", "mariadb", "sqlite"), help="default postgresql")
     parser.add_argument("--storage", choices=("s3", "file"), help="default s3; file and sqlite serve one replica")
     parser.add_argument("--balancer", choices=sorted(BALANCERS), default="haproxy")
+    parser.add_argument("--pooler", action="store_true", help="pgbouncer before PostgreSQL, one connection per transaction")
     parser.add_argument("--skew", type=int, default=180, help="seconds that the clock of the last replica is ahead")
     parser.add_argument("--seed", help="of all choices (times differ from run to run)")
     parser.add_argument("--keep", action="store_true", help="keep data directories and logs also after success")
@@ -137,7 +138,7 @@ def run(options):
     print(f"seed {options.seed}, {os.environ['ROADSTEAD_TEST_DATABASE']} and {os.environ['ROADSTEAD_TEST_STORAGE']}, "
           f"{options.replicas} replicas behind {options.balancer}, in {folder}", flush=True)
     world = World(options)
-    with Cluster(folder, options.replicas, options.skew, options.balancer) as cluster:
+    with Cluster(folder, options.replicas, options.skew, options.balancer, options.pooler) as cluster:
         try:
             prepare(world, cluster)
             work(world, cluster, options.seconds)

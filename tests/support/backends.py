@@ -102,7 +102,10 @@ def new_database(data, fsync=False):
 
 
 def new_store(data):
-    return FileStore(data)
+    if storage_kind() == "file":
+        return FileStore(data)
+    from object_store import ObjectServer
+    return _server("s3", ObjectServer).create_store()
 
 
 class Backend:

@@ -7,7 +7,7 @@ import threading
 import time
 
 from cases.resume import basic
-from harness import check, equal, started
+from harness import Server, check, equal, started
 from server import program_environment
 
 SIZE = 64 << 20
