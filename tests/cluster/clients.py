@@ -185,10 +185,10 @@ class Client(threading.Thread):
     def change(self, what, method, path, body, headers, expected):
         """A change, noted. A deletion that was asked for twice may have found nothing the second time."""
         answer, sure = self.ask(method, path, body, headers)
-        if self.world.options.retries_unseen and method != "GET":
-            sure = False  # The balancer may have asked twice.
         self.world.note(self.name, self.place.name, what, answer.status, "" if sure else "(tried again)")
-        if answer.status not in expected and not (method == "DELETE" and answer.status == 404 and not sure):
+        # The balancer asks twice when the first replica has died of it: then nothing is under way any more.
+        twice = not sure or self.world.options.retries_unseen
+        if answer.status not in expected and not (method == "DELETE" and answer.status == 404 and twice):
             raise Broken(f"{self.place.name}: {what}: {method} {path} answered {answer.status} {answer.error_codes()}")
         return answer, sure
 
