@@ -95,6 +95,11 @@ class FileStore:
         pass
 
 
+def own_server():
+    """One that a test may stop and kill."""
+    return _database_server(database_engine(), True)
+
+
 def new_database(data, fsync=False):
     """Without `fsync` for tests that kill the program and not the database: what was written reaches it in any case."""
     engine = database_engine()
