@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from harness import OCI_MANIFEST, Case, Scratch, check, equal, started
+from harness import OCI_MANIFEST, Case, Scratch, check, equal, only_on, started
 from server import Server, find_binary, program_environment
 
 WRITERS = 3
@@ -16,6 +16,7 @@ LOAD_SECONDS = 12  # Long enough for leases to lapse, so that there is something
 
 
 def main():
+    only_on("a backup", "sqlite")  # A server's database is copied with the server's own tools.
     with started(environment=EAGER) as case:
         case.project("keep")
         case.project("busy")

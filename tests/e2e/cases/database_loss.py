@@ -18,6 +18,7 @@ STATEMENT_SECONDS = 2
 ACQUIRE_SECONDS = 1
 # A refusal takes at most a wait for a connection and a statement, on a busy machine.
 FAST_SECONDS = STATEMENT_SECONDS + ACQUIRE_SECONDS + 4
+QUEUE_SECONDS = 60  # When forty wait for three connections, most of them wait for each other first.
 RECOVERY_SECONDS = 15
 OPTIONS = f"?pool_size={POOL}&statement_seconds={STATEMENT_SECONDS}&acquire_seconds={ACQUIRE_SECONDS}"
 
@@ -29,20 +30,20 @@ class Installation:
         self.case, self.proxy, self.database = case, proxy, database
         self.digest, self.manifest = push(case, "loss/image", "v1", os.urandom(20_000))
 
-    def get(self):
+    def get(self, limit=FAST_SECONDS):
         begin = time.monotonic()
         status, headers, body = self.case.admin.request("GET", "/v2/loss/image/manifests/v1", headers={"Accept": OCI_MANIFEST})
         if status == 200:
             equal(body, self.manifest, "the manifest")
         else:
-            self.check_refusal(status, headers, body, time.monotonic() - begin)
+            self.check_refusal(status, headers, body, time.monotonic() - begin, limit)
         return status
 
     @staticmethod
-    def check_refusal(status, headers, body, seconds):
+    def check_refusal(status, headers, body, seconds, limit=FAST_SECONDS):
         equal(status, 503, f"without a database, {body[:200]!r}")
         check(int(headers["Retry-After"]) > 0, "Retry-After")
-        check(seconds < FAST_SECONDS, f"a refusal took {seconds:.1f} s")
+        check(seconds < limit, f"a refusal took {seconds:.1f} s")
 
     def recovers(self, what):
         begin = time.monotonic()
@@ -126,7 +127,7 @@ def everybody_wants_it(it):
     """Many more requests than connections, each of which takes long."""
     it.proxy.set_latency(0.2)
     with concurrent.futures.ThreadPoolExecutor(40) as pool:
-        statuses = list(pool.map(lambda _: it.get(), range(80)))
+        statuses = list(pool.map(lambda _: it.get(QUEUE_SECONDS), range(80)))
     it.proxy.heal()
     print("with too many requests:", {status: statuses.count(status) for status in set(statuses)})
     check(200 in statuses, "nobody was served")
