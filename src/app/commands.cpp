@@ -13,6 +13,7 @@
 #include "app/copy_commands.h"
 #include "app/fsck_command.h"
 #include "app/gc_command.h"
+#include "app/health_command.h"
 #include "app/serve.h"
 #include "app/settings.h"
 #include "app/trash_commands.h"
@@ -116,6 +117,20 @@ int gc_command(const SettingFlags& flags, const gc::Parameters& parameters,
   return done ? 0 : report(done.error(), environment);
 }
 
+int health_command(const SettingFlags& flags, const std::string& url,
+                   const CommandEnvironment& environment) {
+  const auto settings = flags.load(environment);
+  if (!settings) {
+    return report(settings.error(), environment);
+  }
+  const auto healthy = ask_health(*settings, url);
+  if (!healthy) {
+    return report(healthy.error(), environment);
+  }
+  environment.print(*healthy + "\n");
+  return 0;
+}
+
 int check_store(const SettingFlags& flags, const FsckCommand& command,
                 const CommandEnvironment& environment) {
   const auto settings = flags.load(environment);
@@ -194,6 +209,11 @@ class Commands {
   void add_server(CLI::App& app) {
     flags_.add_to(add(app, "serve", "run the registry",
                       [this] { return serve_command(flags_, environment_); }));
+    CLI::App& health =
+        add(app, "health", "ask the running server whether it can serve; exit code 0 if so, else 1",
+            [this] { return health_command(flags_, url_, environment_); });
+    health.add_option("--url", url_, "where it listens (default: what <data_dir>/run/urls says)");
+    flags_.add_to(health);
     CLI::App* config = app.add_subcommand("config", "look at the configuration");
     config->require_subcommand(1);
     flags_.add_to(add(*config, "check", "tell whether the configuration is valid",
@@ -248,6 +268,7 @@ class Commands {
   TrashCommands trash_;
   FsckCommand fsck_;
   gc::Parameters gc_;
+  std::string url_;
   std::string user_ = "admin";
   bool from_input_ = false;
   std::vector<std::pair<CLI::App*, std::function<int()>>> actions_;
