@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 
@@ -54,8 +55,13 @@ def collect(folder):
 
 
 def inside(folder, *command, **more):
-    """Runs a command of the image, as its user, with nothing but the image to see."""
-    return subprocess.Popen(["chroot", f"--userspec={UID}:{UID}", folder, *command], **more)
+    """Runs a command of the image as its user, with nothing but the image and /proc to see, which is what a
+    container has. The mount is of this one process."""
+    os.makedirs(os.path.join(folder, "proc"), exist_ok=True)
+    script = 'folder=$1 user=$2; shift 2; mount --rbind /proc "$folder/proc" && exec chroot --userspec="$user" "$folder" "$@"'
+    # By their paths: the variables are those of the image, PATH among them.
+    shell = ["/bin/sh", "-c", f"PATH=/usr/sbin:/usr/bin:/sbin:/bin; {script}", "sh", folder, f"{UID}:{UID}", *command]
+    return subprocess.Popen([shutil.which("unshare"), "--mount", "--propagation", "private", *shell], **more)
 
 
 def check_running(folder):
@@ -74,7 +80,8 @@ def check_running(folder):
             time.sleep(0.1)
         data = os.path.join(folder, environment()["ROADSTEAD_DATA_DIR"].lstrip("/"))
         equal(os.stat(os.path.join(data, "roadstead.db")).st_uid, UID, "the owner of what it writes")
-        written = [name for name in os.listdir(folder) if name not in ("bin", "etc", "lib", "lib64", "tmp", "usr", "var")]
+        written = [name for name in os.listdir(folder) if name not in
+                   ("bin", "etc", "lib", "lib64", "proc", "tmp", "usr", "var")]
         equal(written, [], "nothing else is written")
         server.terminate()
         equal(server.wait(45), 0, "ends in time")

@@ -144,6 +144,8 @@ def run(scratch, service, allowed):
     with open(calls, encoding="utf-8") as file:
         made = set(re.findall(r"^(\w+)$", file.read(), re.MULTILINE)) - {"syscall", "total"}
     check({"execve", "accept4", "fsync", "epoll_wait"} & made, f"calls were counted: {made}")
+    if os.geteuid() == 0:
+        made.discard("fchown")  # SQLite's, which gives files to the owner of the database: as root only.
     equal(sorted(made - allowed), [], "calls that the unit does not allow")
     print(f"{len(made)} different system calls, all of them allowed by the unit")
 
