@@ -47,6 +47,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default (include "roadstead.fullname" .) .Values.secrets.existingSecret -}}
 {{- end -}}
 
+{{/* "yes" when values say what is in the secret. */}}
+{{- define "roadstead.ownSecrets" -}}
+{{- with .Values.secrets -}}
+{{- if or .adminPassword .secretKey .databaseUrl .redisUrl .awsAccessKeyId -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* "yes" when the volume of the one replica is all that there is. */}}
 {{- define "roadstead.local" -}}
 {{- if or (eq .Values.database.type "sqlite") (eq .Values.storage.type "file") -}}yes{{- end -}}
