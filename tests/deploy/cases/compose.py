@@ -1,4 +1,5 @@
 """The compose files: complete, without passwords of their own, and started as they say."""
+import contextlib
 import os
 import re
 import shutil
@@ -168,12 +169,13 @@ def start_single():
             equal((status, text), (200, b"foo"), "after a restart")
 
 
-def haproxy_configuration(scratch, server, pem, port):
+def haproxy_configuration(scratch, servers, pem, port):
     """The example, with its files and addresses on this machine."""
+    replicas = "\n".join(f"  server replica{number} {server.host}" for number, server in enumerate(servers))
     text = read("compose", "haproxy.cfg")
     # This machine may allow fewer descriptors than the container.
     changes = [(r"maxconn 20000", "maxconn 500"), (r"bind :8443 ", f"bind 127.0.0.1:{port} "), (r"/etc/haproxy/tls\.pem", pem),
-               (r"server-template replica 8 roadstead:8080 resolvers names init-addr none", f"server one {server.host}")]
+               (r"  server-template replica 8 roadstead:8080 resolvers names init-addr none", replicas)]
     if not serves_replicas():
         print("**** NOT CHECKED: this program has no /readyz yet: HAProxy asks for /api/v2.0/health here ****")
         changes.append((r"uri /readyz", "uri /api/v2.0/health"))
@@ -183,33 +185,40 @@ def haproxy_configuration(scratch, server, pem, port):
     return scratch.write("haproxy.cfg", text)
 
 
+@contextlib.contextmanager
+def haproxy(scratch, servers, tls, port):
+    """HAProxy as the example has it, in front of running servers."""
+    pem = scratch.path("tls.pem")
+    with open(pem, "wb") as both:
+        for name in ("tls.crt", "tls.key"):
+            with open(os.path.join(tls, name), "rb") as part:
+                both.write(part.read())
+    # As it stands, with the names of compose that do not resolve here.
+    subprocess.run(["haproxy", "-c", "-q", "-f", scratch.write("as-it-is.cfg", read("compose", "haproxy.cfg").replace(
+        "/etc/haproxy/tls.pem", pem))], check=True, timeout=60)
+    config = haproxy_configuration(scratch, servers, pem, port)
+    with open(scratch.path("haproxy.log"), "wb") as log:
+        proxy = subprocess.Popen(["haproxy", "-db", "-f", config], stdout=log, stderr=log)
+    try:
+        yield proxy
+    finally:
+        proxy.kill()
+        proxy.wait()
+
+
 def start_behind_haproxy():
     if shutil.which("haproxy") is None:
         print("**** NOT CHECKED: haproxy is not installed (./x setup test) ****")
         return
+    limit = yaml.safe_load(read("compose", "mysql-s3", "compose.yaml"))["services"]["haproxy"]["ulimits"]["nofile"]
+    check(limit > 2 * int(re.search(r"maxconn (\d+)", read("compose", "haproxy.cfg"))[1]) + 100, "descriptors")
     with scratch_folder() as scratch:
         tls, port = make_certificate(scratch, "tls"), free_port()
-        pem = scratch.path("tls.pem")
-        with open(pem, "wb") as both:
-            for name in ("tls.crt", "tls.key"):
-                with open(os.path.join(tls, name), "rb") as part:
-                    both.write(part.read())
-        # As it stands, with the names of compose that do not resolve here.
-        subprocess.run(["haproxy", "-c", "-q", "-f", scratch.write("as-it-is.cfg", read("compose", "haproxy.cfg").replace(
-            "/etc/haproxy/tls.pem", pem))], check=True, timeout=60)
         environment = {"ROADSTEAD_LISTEN": "0.0.0.0:8080", "ROADSTEAD_TRUSTED_PROXIES": "127.0.0.0/8",
                        "ROADSTEAD_ADMIN_PASSWORD": "Admin12345word"}
         with ExampleServer(scratch, environment, ca=os.path.join(tls, "tls.crt")) as server:
-            limit = yaml.safe_load(read("compose", "mysql-s3", "compose.yaml"))["services"]["haproxy"]["ulimits"]["nofile"]
-            check(limit > 2 * int(re.search(r"maxconn (\d+)", read("compose", "haproxy.cfg"))[1]) + 100, "descriptors")
-            config = haproxy_configuration(scratch, server, pem, port)
-            with open(scratch.path("haproxy.log"), "wb") as log:
-                proxy = subprocess.Popen(["haproxy", "-db", "-f", config], stdout=log, stderr=log)
-            try:
+            with haproxy(scratch, [server], tls, port) as proxy:
                 through_haproxy(server, proxy, port)
-            finally:
-                proxy.kill()
-                proxy.wait()
 
 
 def answers(server):
@@ -219,13 +228,17 @@ def answers(server):
         return False
 
 
-def through_haproxy(server, proxy, port):
-    direct, server.url = server.url, f"https://127.0.0.1:{port}"
-    # Two checks have to succeed before the first request gets through.
+def wait_for_replica(server, proxy):
+    """Two checks have to succeed before the first request gets through."""
     deadline = time.monotonic() + 30
     while not answers(server):
-        check(proxy.poll() is None and time.monotonic() < deadline, "HAProxy finds the replica")
+        check(proxy.poll() is None and time.monotonic() < deadline, "HAProxy finds a replica")
         time.sleep(0.1)
+
+
+def through_haproxy(server, proxy, port):
+    direct, server.url = server.url, f"https://127.0.0.1:{port}"
+    wait_for_replica(server, proxy)
     use_registry(server, "proxied")
     _, headers, _ = server.request("GET", "/v2/", authenticated=False, headers={"X-Forwarded-Host": "evil.example.org"})
     check(f'realm="https://127.0.0.1:{port}/' in headers["WWW-Authenticate"], f"clients stay: {headers['WWW-Authenticate']}")
