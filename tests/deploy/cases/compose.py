@@ -8,9 +8,10 @@ import subprocess
 import time
 
 import yaml
-from examples import DEPLOY, ExampleServer, check_variables, free_port, make_certificate, read, scratch_folder
-from examples import serves_replicas, use_registry
+from examples import DEPLOY, ExampleServer, check_variables, free_port, make_certificate, read, read_yaml
+from examples import scratch_folder, serves_replicas, use_registry
 from harness import check, equal
+from schemas import compose_problems
 
 EXAMPLES = ("single", "postgresql-s3", "mysql-s3")
 REFERENCE = re.compile(r"\$\{(\w+)(?:(:[-?])([^}]*))?\}")
@@ -58,10 +59,14 @@ def main():
         file = yaml.safe_load(text)
         check_references(example, text, file)
         filled = interpolate(file, {**dotenv(read("compose", example, ".env.example")), **filled_in()})
+        equal(compose_problems(filled), [], f"{example}: as Compose's schema has it")
         for name, service in filled["services"].items():
             check_service(f"{example}, {name}", name, service, filled)
         check_names(example, filled)
         check_variables(filled["services"]["roadstead"]["environment"], example)
+    wrong = read_yaml("compose", "single", "compose.yaml")
+    wrong["services"]["roadstead"]["read-only"] = True
+    check(any("read-only" in problem for problem in compose_problems(wrong)), "the schema finds mistakes")
     start_single()
     start_behind_haproxy()
 

@@ -7,7 +7,7 @@ import subprocess
 import yaml
 from examples import DEPLOY, ExampleServer, check_variables, scratch_folder, serves_replicas, use_registry
 from harness import check, equal, find_client
-from kubernetes import Schemas
+from schemas import Kubernetes
 
 CHART = os.path.join(DEPLOY, "helm", "roadstead")
 IMAGE = ["--set", "image.repository=registry.example.org/roadstead"]
@@ -50,7 +50,7 @@ def value_sets():
 
 
 def main():
-    schemas = Schemas()
+    schemas = Kubernetes()
     self_test(schemas)
     for name, arguments in value_sets().items():
         for version in ("helm3", "helm4"):

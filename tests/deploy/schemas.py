@@ -1,6 +1,6 @@
-"""The schemas that a Kubernetes API server and the Prometheus operator publish, and a strict check against them.
+"""The schemas that Kubernetes, the Prometheus operator and Compose publish, and strict checks against them.
 
-They come from the Go module proxy at fixed versions, and stay in $ROADSTEAD_CACHE/kubernetes.
+They come from the Go module proxy at fixed versions, and stay in $ROADSTEAD_CACHE/schemas.
 """
 import json
 import os
@@ -13,6 +13,7 @@ from harness import Skip
 from images import CACHE
 
 MODULES = {
+    "compose-spec.json": ("github.com/compose-spec/compose-go/v2@v2.9.0", "schema/compose-spec.json"),
     "swagger.json": ("k8s.io/kubernetes@v1.34.1", "api/openapi-spec/swagger.json"),
     "servicemonitor.yaml": ("github.com/prometheus-operator/prometheus-operator@v0.85.0",
                             "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"),
@@ -22,7 +23,7 @@ QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
 def fetch(name):
     module, path = MODULES[name]
-    target = os.path.join(CACHE, "kubernetes", module.rpartition("@")[2], name)
+    target = os.path.join(CACHE, "schemas", module.rpartition("@")[2], name)
     if os.path.exists(target):
         return target
     if shutil.which("go") is None:
@@ -42,7 +43,19 @@ def fetch(name):
     return target
 
 
-class Schemas:
+def compose_problems(file):
+    """What Compose would refuse in a file whose variables have their values."""
+    try:
+        import jsonschema
+    except ImportError:
+        raise Skip("python3-jsonschema is not installed (./x setup test)") from None
+    with open(fetch("compose-spec.json"), encoding="utf-8") as text:
+        schema = json.load(text)
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in validator.iter_errors(file)]
+
+
+class Kubernetes:
     """check(object) lists what an API server would refuse or silently drop."""
 
     def __init__(self):
