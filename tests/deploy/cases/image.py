@@ -48,10 +48,10 @@ def build(buildah, scratch):
     subprocess.run(["tar", "-C", sources, "-xf", scratch.path("sources.tar")], check=True)
     cache = os.path.expanduser("~/.cache/ccache")
     volume = ["--volume", f"{cache}:/root/.cache/ccache"] if os.path.isdir(cache) else []
-    jobs = os.environ.get("ROADSTEAD_JOBS")
+    arguments = {"BASE": BASE, "JOBS": os.environ.get("ROADSTEAD_JOBS", "")}
     buildah.run("build", "--format", "docker", "--isolation", "chroot", "--layers=false", "--pull-never", *volume,
-                *(["--env", f"ROADSTEAD_JOBS={jobs}"] if jobs else []), "--build-arg", "BASE=" + BASE, "--file",
-                os.path.join(sources, "deploy", "container", "Containerfile"), "--tag", IMAGE, sources, seconds=5400)
+                *(part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")), "--tag", IMAGE,
+                "--file", os.path.join(sources, "deploy", "container", "Containerfile"), sources, seconds=5400)
 
 
 def check_image(buildah, scratch):
