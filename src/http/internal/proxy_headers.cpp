@@ -1,10 +1,5 @@
 #include "http/internal/proxy_headers.h"
 
-#include <arpa/inet.h>
-
-#include <algorithm>
-#include <cstring>
-
 #include "base/text.h"
 #include "http/internal/characters.h"
 
@@ -12,7 +7,6 @@ namespace roadstead::http {
 namespace {
 
 constexpr std::size_t kHopsMax = 32;
-constexpr unsigned kMappedPrefix = 96;
 
 /// The last element of a comma-separated field: the one that our trusted neighbour wrote.
 std::string_view last_element(std::string_view list) {
@@ -31,68 +25,17 @@ std::string_view without_port(std::string_view hop) {
   return single ? hop.substr(0, colon) : hop;  // Two colons: a bare IPv6 address.
 }
 
-bool has_prefix(const Address& address, const Address& block, unsigned bits) {
-  const unsigned whole = bits / 8;
-  if (std::memcmp(address.bytes.data(), block.bytes.data(), whole) != 0) {
-    return false;
-  }
-  const unsigned rest = bits % 8;
-  if (rest == 0) {
-    return true;
-  }
-  const unsigned mask = (0xFFU << (8 - rest)) & 0xFFU;
-  return ((address.bytes.at(whole) ^ block.bytes.at(whole)) & mask) == 0;
-}
-
 }  // namespace
 
-std::optional<Address> Address::parse(std::string_view text) {
-  std::array<char, INET6_ADDRSTRLEN + 1> zero_terminated{};
-  if (text.size() >= zero_terminated.size()) {
-    return std::nullopt;
-  }
-  std::copy(text.begin(), text.end(), zero_terminated.begin());
-  Address address;
-  if (inet_pton(AF_INET6, zero_terminated.data(), address.bytes.data()) == 1) {
-    return address;
-  }
-  address.bytes.fill(0);
-  address.bytes[10] = 0xFF;
-  address.bytes[11] = 0xFF;
-  if (inet_pton(AF_INET, zero_terminated.data(), address.bytes.data() + 12) == 1) {
-    return address;
-  }
-  return std::nullopt;
-}
-
 Result<TrustedProxies> TrustedProxies::parse(const std::vector<std::string>& entries) {
+  auto networks = Networks::parse(entries);
+  if (!networks) {
+    return Error{Code::kInvalid, Subject::kNone,
+                 "trusted proxy is neither an address nor a CIDR block", networks.error().detail};
+  }
   TrustedProxies proxies;
-  for (const std::string& entry : entries) {
-    const std::string_view text = entry;
-    const std::size_t slash = text.find('/');
-    const auto address = Address::parse(text.substr(0, slash));
-    const bool ipv4 = text.substr(0, slash).find(':') == std::string_view::npos;
-    const unsigned width = ipv4 ? 32 : 128;
-    const auto prefix = slash == std::string_view::npos ? std::optional<std::uint64_t>(width)
-                                                        : parse_uint64(text.substr(slash + 1));
-    if (!address || !prefix || *prefix > width) {
-      return Error{Code::kInvalid, Subject::kNone,
-                   "trusted proxy is neither an address nor a CIDR block", entry};
-    }
-    proxies.blocks_.push_back(
-        {*address, static_cast<unsigned>(*prefix) + (ipv4 ? kMappedPrefix : 0)});
-  }
+  proxies.networks_ = std::move(*networks);
   return proxies;
-}
-
-bool TrustedProxies::trusts(std::string_view address) const {
-  if (blocks_.empty()) {
-    return false;
-  }
-  const auto parsed = Address::parse(address);
-  return parsed && std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
-           return has_prefix(*parsed, block.address, block.prefix);
-         });
 }
 
 Origin TrustedProxies::resolve(const Request& request, Origin direct) const {

@@ -1,22 +1,14 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "http/message.h"
+#include "http/networks.h"
 
 namespace roadstead::http {
-
-/// An IPv4 or IPv6 address; IPv4 is kept in its IPv6-mapped form so that both compare alike.
-struct Address {
-  std::array<std::uint8_t, 16> bytes{};
-  static std::optional<Address> parse(std::string_view text);
-};
 
 /// Who asked, as far as trusted proxies tell. Views into the request or the connection.
 struct Origin {
@@ -30,17 +22,13 @@ class TrustedProxies {
  public:
   /// Errors: kInvalid naming the entry that is neither an address nor a CIDR block.
   static Result<TrustedProxies> parse(const std::vector<std::string>& entries);
-  [[nodiscard]] bool trusts(std::string_view address) const;
+  [[nodiscard]] bool trusts(std::string_view address) const { return networks_.contains(address); }
   /// For requests from a trusted peer: X-Forwarded-For from the right up to the first address that
   /// is not trusted, X-Forwarded-Proto and X-Forwarded-Host; malformed fields are ignored.
   [[nodiscard]] Origin resolve(const Request& request, Origin direct) const;
 
  private:
-  struct Block {
-    Address address;
-    unsigned prefix = 128;
-  };
-  std::vector<Block> blocks_;
+  Networks networks_;
 };
 
 }  // namespace roadstead::http
