@@ -1,15 +1,22 @@
 #include <chrono>
 #include <set>
 
+#include "crypto/hasher.h"
+#include "fsck/internal/known_locations.h"
 #include "fsck/internal/pass.h"
 
 namespace roadstead::fsck::internal {
 namespace {
 
 constexpr std::size_t kPage = 500;
+constexpr std::size_t kPiece = std::size_t{256} << 10U;
 constexpr std::size_t kBlobsPage = 200;
 /// How often a blob is looked at that others keep changing.
 constexpr int kTriesMax = 3;
+/// Far longer than between an upload's publishing and its row, in whatever process that is.
+constexpr std::chrono::hours kSharedDelay{1};
+/// Of locations that tell no digest; more are found by the next check.
+constexpr std::size_t kNamelessMax = 100'000;
 
 /// A token of stale_uploads() is what the tokens of the same upload begin with, up to a '/'.
 void add_beginnings(std::set<std::string, std::less<>>& known, const std::string& token) {
@@ -87,7 +94,8 @@ Result<void> check_stray(Pass& pass, const Stray& stray) {
     return {};
   }
   const auto queue = [&](db::WriteSession& session) -> Result<bool> {
-    TRY(registry::queue_removal(session, stray.digest, stray.location));
+    const auto delay = pass.stores.store.traits().shared ? kSharedDelay : std::chrono::hours(0);
+    TRY(registry::queue_removal(session, stray.digest, stray.location, delay));
     return true;
   };
   const bool queued = pass.wanted.complete && TRY(pass.repair(queue));
@@ -100,12 +108,50 @@ Result<std::vector<Stray>> strays_of(Pass& pass, const std::vector<storage::Loca
     std::vector<Stray> strays;
     for (const storage::Location& location : page) {
       const auto digest = TRY(storage::digest_at(location));
-      if (!TRY(registry::is_accounted_for(session, digest.to_string(), location))) {
-        strays.push_back({location, digest.to_string()});
+      const std::string text = digest ? digest->to_string() : std::string();
+      if (!TRY(registry::is_accounted_for(session, text, location))) {
+        strays.push_back({location, text});
       }
     }
     return strays;
   });
+}
+
+/// Of content whose location does not tell what it is. Only now that it is a stray is it read: what
+/// follows goes by digests.
+Result<void> check_nameless(Pass& pass, Stray stray) {
+  if (!pass.options.repair && pass.wanted.edges.empty()) {
+    pass.report.add({"leaked_file", stray.location.value, {}, false});
+    return {};
+  }
+  const auto reader = pass.stores.store.open(stray.location);
+  if (!reader) {
+    return reader.error().code == Code::kNotFound ? Result<void>() : reader.error();
+  }
+  crypto::Hasher hasher(model::Algorithm::kSha256);
+  std::vector<std::byte> piece(kPiece);
+  while (hasher.length() < (*reader)->size()) {
+    TRY(pass.go_on());
+    const std::size_t n = TRY((*reader)->read_at(hasher.length(), piece));
+    if (n == 0) {
+      return {};
+    }
+    hasher.update(std::span(piece).first(n));
+  }
+  stray.digest = "sha256:" + hasher.hex_digest();
+  return check_stray(pass, stray);
+}
+
+/// After all locations were listed: an upload that had published by then has its row by now.
+Result<void> check_all_nameless(Pass& pass, KnownLocations& known, std::vector<Stray> strays) {
+  TRY(known.refresh(pass.stores.database));
+  for (Stray& stray : strays) {
+    TRY(pass.go_on());
+    if (!known.contains(stray.location)) {
+      TRY(check_nameless(pass, std::move(stray)));
+    }
+  }
+  return {};
 }
 
 /// Found damaged before. Only reading all of it can tell that it is not any more.
@@ -186,6 +232,11 @@ Result<void> check_staged(Pass& pass) {
 }
 
 Result<void> check_files(Pass& pass) {
+  KnownLocations known;
+  std::vector<Stray> nameless;
+  if (pass.stores.store.traits().own_locations) {
+    TRY(known.refresh(pass.stores.database));
+  }
   for (std::string cursor;;) {
     TRY(pass.go_on());
     const auto page = TRY(pass.stores.store.list(cursor, kPage));
@@ -193,11 +244,17 @@ Result<void> check_files(Pass& pass) {
       break;
     }
     pass.report.files += page.size();
-    for (const Stray& stray : TRY(strays_of(pass, page))) {
-      TRY(check_stray(pass, stray));
+    std::vector<Stray> strays = TRY(strays_of(pass, page));
+    for (Stray& stray : strays) {
+      if (!stray.digest.empty()) {
+        TRY(check_stray(pass, stray));
+      } else if (!known.contains(stray.location) && nameless.size() < kNamelessMax) {
+        nameless.push_back(std::move(stray));
+      }
     }
     cursor = page.back().value;
   }
+  TRY(check_all_nameless(pass, known, std::move(nameless)));
   for (const auto& [digest, edges] : pass.wanted.edges) {
     const bool back = pass.wanted.adopted.contains(digest);
     for (const registry::MissingEdge& edge : edges) {

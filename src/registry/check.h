@@ -106,9 +106,11 @@ Result<bool> mark_verified(db::WriteSession& session, const BlobRow& seen);
 /// Whether a blob lies there, or the collector is about to remove what does.
 Result<bool> is_accounted_for(db::ReadSession& session, std::string_view digest,
                               const storage::Location& location);
-/// Hands content that no row names to the collector. Under the digest's lock.
+/// Hands content that no row names to the collector, which looks again and removes it, not before
+/// `delay` has passed. Under the digest's lock; where other processes publish too, the delay must
+/// be longer than it takes them to name what they have published.
 Result<void> queue_removal(db::WriteSession& session, std::string_view digest,
-                           const storage::Location& location);
+                           const storage::Location& location, std::chrono::seconds delay = {});
 /// Makes the row of content that was lost while its bytes stayed. Under the digest's lock.
 Result<void> adopt_blob(db::WriteSession& session, std::string_view digest, std::int64_t size,
                         const storage::Location& location);

@@ -61,16 +61,18 @@ Result<Collected> review_one_by_one(db::Database& database, const Options& optio
   return sum;
 }
 
-/// Under the digest's lock nobody publishes the content, and nobody names it by a row.
-Result<void> remove_content(db::Database& database, storage::BlobStore& store,
+/// Under the digest's lock nobody publishes the content, and nobody names it by a row. False when a
+/// row does.
+Result<bool> remove_content(db::Database& database, storage::BlobStore& store,
                             storage::DigestLocks& locks, const internal::Queued& queued) {
   const auto lock = locks.lock(queued.digest);
   const bool named = TRY(database.read_once(
       [&](db::ReadSession& session) { return internal::is_named(session, queued); }));
   if (named) {
-    return {};
+    return false;
   }
-  return store.unlink(queued.location);
+  TRY(store.unlink(queued.location));
+  return true;
 }
 
 }  // namespace
@@ -131,12 +133,16 @@ Result<std::vector<std::string>> remove_from_store(db::Database& database,
       [&](db::ReadSession& session) { return internal::queued_contents(session, step.count); }));
   std::atomic<std::size_t> next = 0;
   Guarded<Result<void>> outcome;
+  Guarded<std::vector<storage::Location>> unlinked;
   const auto work = [&] {
     for (std::size_t i = next++; i < queue.size(); i = next++) {
-      Result<void> removed = remove_content(database, store, locks, queue[i]);
+      const Result<bool> removed = remove_content(database, store, locks, queue[i]);
       if (!removed) {
-        outcome.with([&](Result<void>& known) { known = std::move(removed); });
+        outcome.with([&](Result<void>& known) { known = removed.error(); });
         return;
+      }
+      if (*removed) {
+        unlinked.with([&](auto& locations) { locations.push_back(queue[i].location); });
       }
     }
   };
@@ -154,10 +160,7 @@ Result<std::vector<std::string>> remove_from_store(db::Database& database,
   if (queue.empty()) {
     return digests;
   }
-  std::vector<storage::Location> locations;
-  std::transform(queue.begin(), queue.end(), std::back_inserter(locations),
-                 [](const internal::Queued& queued) { return queued.location; });
-  TRY(store.sync_removed(locations));
+  TRY(store.sync_removed(unlinked.with([](auto& locations) { return std::move(locations); })));
   const auto forget = [&](db::WriteSession& session) -> Result<void> {
     for (const internal::Queued& queued : queue) {
       TRY(internal::unqueue(session, queued));

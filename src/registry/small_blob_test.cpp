@@ -7,8 +7,10 @@
 
 #include "base/text.h"
 #include "registry/blob_content.h"
+#include "registry/collect.h"
 #include "registry/internal/content.h"
 #include "registry/testing/registry_bench.h"
+#include "storage/filesystem.h"
 #include "sys/faults.h"
 #include "sys/testing/scratch_directory.h"
 
@@ -265,6 +267,35 @@ TEST_F(SmallBlobTest, TheRowNamesTheFileThatWasWrittenLast) {
   bench.put_blob("p/app", kTooLarge);
   EXPECT_EQ(location_of(kTooLarge), lies_at);
   EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting WHERE location = 'sha256:lost'"), 1);
+}
+
+TEST_F(SmallBlobTest, OfTwoUploadsToLocationsOfTheirOwnTheFirstStays) {
+  bench.uploads.reset();
+  bench.store = storage::make_memory_store({.own_locations = true});
+  bench.uploads =
+      std::make_unique<Uploads>(bench.database.get(), *bench.store, bench.locks, bench.options);
+  const auto digest = bench.put_blob("p/app", kTooLarge);
+  const std::string first = location_of(kTooLarge);
+  bench.put_blob("p/other", kTooLarge);
+  EXPECT_EQ(location_of(kTooLarge), first);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting WHERE location <> ?", {first}), 1);
+  EXPECT_EQ(bench.store->list("", 10).value().size(), 2U);
+  const auto removed = remove_from_store(bench.database.get(), *bench.store, bench.locks,
+                                         {.count = 10, .workers = 1});
+  EXPECT_EQ(removed.value(), std::vector<std::string>{digest.to_string()});
+  EXPECT_EQ(bench.store->list("", 10).value(), std::vector<storage::Location>{{first}});
+  // What is queued and named all the same stays.
+  bench.execute(
+      "INSERT INTO deleting (location, digest, added_at) SELECT location, digest, 0 FROM blob");
+  ASSERT_TRUE(remove_from_store(bench.database.get(), *bench.store, bench.locks,
+                                {.count = 10, .workers = 1}));
+  EXPECT_TRUE(bench.store->stat({first}));
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting"), 0);
+  // What was found damaged is replaced by what came last.
+  bench.execute("UPDATE blob SET damaged_at = 1");
+  bench.put_blob("p/app", kTooLarge);
+  EXPECT_NE(location_of(kTooLarge), first);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting WHERE location = ?", {first}), 1);
 }
 
 TEST_F(SmallBlobTest, IsMountedAsAnyOther) {

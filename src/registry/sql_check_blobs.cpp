@@ -120,10 +120,10 @@ Result<bool> is_accounted_for(db::ReadSession& session, std::string_view digest,
 }
 
 Result<void> queue_removal(db::WriteSession& session, std::string_view digest,
-                           const storage::Location& location) {
+                           const storage::Location& location, std::chrono::seconds delay) {
   if (!TRY(is_accounted_for(session, digest, location))) {
     TRY(session.execute("INSERT INTO deleting (location, digest, added_at) VALUES (?, ?, ?)",
-                        {location.value, digest, session.now()}));
+                        {location.value, digest, session.now() + delay}));
   }
   return {};
 }
@@ -132,7 +132,7 @@ Result<void> adopt_blob(db::WriteSession& session, std::string_view digest, std:
                         const storage::Location& location) {
   const auto parsed = TRY(model::Digest::parse(digest));
   const auto held =
-      TRY(internal::ensure_blob(session, parsed, {static_cast<std::uint64_t>(size), location, {}}));
+      TRY(internal::ensure_blob(session, parsed, {static_cast<std::uint64_t>(size), location}));
   // For the case that nobody needs it any more; not before its edges are back.
   return internal::review(session, internal::Review::kBlob, RepositoryId{}, held.blob.value,
                           session.now() + kAdoptedFor);

@@ -137,7 +137,7 @@ Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
   if (present_at == content.location.value || content.location.value == kInlineLocation) {
     return *present;
   }
-  if (present_at == kInlineLocation) {
+  if (present_at == kInlineLocation || content.own_location) {
     TRY(queue_content(session, digest.to_string(), content.location.value));
     return *present;
   }

@@ -42,11 +42,12 @@ Result<std::size_t> forget_trash(db::WriteSession& session, Time until, std::siz
 }
 
 Result<std::vector<Queued>> queued_contents(db::ReadSession& session, std::size_t count) {
-  return session.all("SELECT location, digest FROM deleting ORDER BY location LIMIT ?", {count},
-                     [](const db::Row& row) {
-                       return Queued{storage::Location{std::string(row.text(0))},
-                                     std::string(row.text(1))};
-                     });
+  return session.all(
+      "SELECT location, digest FROM deleting WHERE added_at <= ? ORDER BY location "
+      "LIMIT ?",
+      {session.now(), count}, [](const db::Row& row) {
+        return Queued{storage::Location{std::string(row.text(0))}, std::string(row.text(1))};
+      });
 }
 
 Result<bool> is_named(db::ReadSession& session, const Queued& queued) {

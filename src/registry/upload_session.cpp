@@ -39,7 +39,8 @@ class Session final : public UploadSession {
   Result<void> forget_row();
   Result<void> record(db::WriteSession& session, const model::Digest& digest,
                       const Content& content);
-  void forget_published(const model::Digest& digest, const storage::Location& location);
+  void forget_published(const model::Digest& digest, const storage::Location& location,
+                        const Error& why);
 
   Uploads::State& state_;
   SessionTarget target_;
@@ -166,9 +167,14 @@ Result<void> Session::commit(const model::Digest& expected) {
   }
   // From before the content gets its name until the row names it, nobody removes or publishes this
   // digest (storage/digest_locks.h). Content that becomes a row has no name but that.
+  // Nor has what is published at a location of its own, which only we know yet: that may take as
+  // long as a network does.
   std::unique_lock<std::mutex> guard;
-  if (!active_->writer->in_memory()) {
-    guard = state_.locks.lock(expected.to_string());
+  const bool stored = !active_->writer->in_memory();
+  if (stored) {
+    if (!state_.store.traits().own_locations) {
+      guard = state_.locks.lock(expected.to_string());
+    }
     // What is known to be damaged must not be taken for what was just uploaded.
     const bool damaged = TRY(state_.database.read_once(
         [&](db::ReadSession& session) { return is_damaged(session, expected); }));
@@ -188,8 +194,8 @@ Result<void> Session::commit(const model::Digest& expected) {
       [&](db::WriteSession& session) { return record(session, expected, *published); });
   active_->writer.reset();
   if (!recorded) {
-    if (guard.owns_lock()) {
-      forget_published(expected, published->location);
+    if (stored) {
+      forget_published(expected, published->location, recorded.error());
     }
     return recorded.error();
   }
@@ -232,14 +238,17 @@ Result<void> Session::record(db::WriteSession& session, const model::Digest& dig
   return lease_blob(session, state_.options, holder, held);
 }
 
-void Session::forget_published(const model::Digest& digest, const storage::Location& location) {
+void Session::forget_published(const model::Digest& digest, const storage::Location& location,
+                               const Error& why) {
   // Published, but no transaction named it. Unless an equal blob lives at the same place, remove it
   // again; whatever fails here is found by the checker later.
   const auto named = state_.database.read([&](db::ReadSession& session) {
     return session.first("SELECT location FROM blob WHERE digest = ?", {digest.to_string()},
                          [](const db::Row& row) { return std::string(row.text(0)); });
   });
-  if (named && (!named->has_value() || **named != location.value)) {
+  // A database that went away in the middle of it may have named it all the same.
+  const bool uncertain = state_.shared() && why.code == Code::kUnavailable;
+  if (!uncertain && named && (!named->has_value() || **named != location.value)) {
     static_cast<void>(state_.store.remove(std::span(&location, 1)));
   }
   static_cast<void>(forget_row());

@@ -62,14 +62,14 @@ Result<void> UploadWriter::checkpoint(UploadRow& row) {
 Result<Content> UploadWriter::commit(const model::Digest& expected) {
   const std::uint64_t size = offset();
   if (!in_memory()) {
-    return Content{size, TRY(staged_->commit(expected)), {}};
+    return Content{size, TRY(staged_->commit(expected)), {}, store_.traits().own_locations};
   }
   const auto actual = model::Digest::of(bytes_, expected.algorithm());
   if (actual != expected) {
     return Error{Code::kDigestMismatch, Subject::kDigest,
                  "content does not have the digest it was announced under", actual.to_string()};
   }
-  return Content{size, storage::Location{std::string(kInlineLocation)}, bytes_};
+  return Content{size, storage::Location{std::string(kInlineLocation)}, bytes_, false};
 }
 
 void UploadWriter::replace_existing() {

@@ -13,6 +13,8 @@ using internal::UploadRow;
 namespace {
 
 constexpr std::size_t kStaleMax = 1000;
+/// Looking for staged bytes costs requests where the store is not here.
+constexpr std::chrono::minutes kStaleEvery{15};
 constexpr std::chrono::milliseconds kFreeSpaceFresh{50};
 /// Loss of power voids the staged bytes, so the rows that only tell of them need no sync.
 constexpr auto kVoid = db::Durability::kProcessDeath;
@@ -210,6 +212,11 @@ Result<std::size_t> Uploads::reap(std::size_t count) {
     }
   }
   // Staged bytes that no row names any more: a process died, or a discard failed.
+  const auto now = std::chrono::steady_clock::now();
+  if (state_->store.traits().remote && now < state_->stale_at) {
+    return removed;
+  }
+  state_->stale_at = now + kStaleEvery;
   const auto stale = TRY(state_->store.stale_uploads(2 * state_->options.upload_lifetime));
   for (std::size_t i = 0; i < std::min(stale.size(), kStaleMax); ++i) {
     TRY(state_->store.discard(stale[i]));

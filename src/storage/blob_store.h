@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,8 +47,9 @@ class BlobWriter {
   virtual Result<std::string> checkpoint() = 0;
   /// Publishes the bytes under `expected`; on success they survive a crash of the machine. Content
   /// that does not hash to it publishes nothing and discards nothing: kDigestMismatch + kDigest.
-  /// Only a digest of another algorithm than the writer's costs a re-read. Call it while holding
-  /// the digest's DigestLocks entry together with the row that will name the location.
+  /// Only a digest of another algorithm than the writer's costs a re-read, and a store that can
+  /// read only what is complete discards what turns out to be other content then. Call it while
+  /// holding the digest's DigestLocks entry together with the row that will name the location.
   virtual Result<Location> commit(const model::Digest& expected) = 0;
   /// Makes commit() replace what already lies under the digest instead of taking it for its own
   /// bytes: for content that is known to be damaged.
@@ -56,10 +58,36 @@ class BlobWriter {
   virtual Result<void> discard() = 0;
 };
 
-/// The digest of what lies at a location of a store: all of today's name content by it. Errors:
-/// kInvalid
-/// + kBlob: no location.
-Result<model::Digest> digest_at(const Location& location);
+/// The digest of what lies at a location, where stores name content by it; nothing for a location
+/// of its own (StoreTraits). Errors: kInvalid + kBlob: no location.
+Result<std::optional<model::Digest>> digest_at(const Location& location);
+
+/// What those who use a store must know of its kind.
+struct StoreTraits {
+  /// Other processes may be writing into it: nothing is left behind merely because this process
+  /// does not know of it.
+  bool shared = false;
+  /// Whatever it does waits for a network: not for a thread that must not wait. Readers may find
+  /// the rest of a large blob gone once it was removed.
+  bool remote = false;
+  /// Each commit publishes at a location of its own, whatever lies elsewhere. Then nobody publishes
+  /// where somebody else removes, and a location says nothing of the content.
+  bool own_locations = false;
+};
+
+/// Headers that a store answers with when it is asked by a URL; empty ones are the store's choice.
+struct UrlHeaders {
+  std::string content_type;
+  std::string cache_control;
+};
+
+/// An ability of some stores: URLs with which anybody may read one blob for a while. Thread-safe.
+class PresignedUrls {
+ public:
+  virtual ~PresignedUrls() = default;
+  virtual Result<std::string> url(const Location& location, std::chrono::seconds lifetime,
+                                  const UrlHeaders& headers) = 0;
+};
 
 /// Bytes addressed by digest. A blob is absent, or complete and verified; no reader sees a partial
 /// one, not even after a crash. All methods may be called from any thread. Every implementation
@@ -68,10 +96,17 @@ class BlobStore {
  public:
   virtual ~BlobStore() = default;
 
+  [[nodiscard]] virtual StoreTraits traits() const { return {}; }
   /// Size in bytes. Errors: kNotFound + kBlob.
   virtual Result<std::uint64_t> stat(const Location& location) = 0;
   /// Errors: kNotFound + kBlob.
   virtual Result<std::unique_ptr<BlobReader>> open(const Location& location) = 0;
+  /// As open(), for those who only want the content and know its digest: what they get may be a
+  /// copy nearby that was verified.
+  virtual Result<std::unique_ptr<BlobReader>> open_copy(const Location& location,
+                                                        const model::Digest& /*content*/) {
+    return open(location);
+  }
   /// Starts an upload that no reader can see until it is committed. `size_hint` preallocates; 0
   /// when unknown.
   virtual Result<std::unique_ptr<BlobWriter>> begin(model::Algorithm algorithm,
@@ -94,7 +129,9 @@ class BlobStore {
     return sync_removed(locations);
   }
   /// The two halves of remove(), for those who hold a lock for the first and take the second for
-  /// many at once: until sync_removed() a loss of power may bring the blob back.
+  /// many at once: until sync_removed() a loss of power may bring the blob back, and where each
+  /// upload has a location of its own it may still be there. Only what was unlinked may be named to
+  /// sync_removed().
   virtual Result<void> unlink(const Location& location) = 0;
   virtual Result<void> sync_removed(std::span<const Location> locations) = 0;
   /// One page of published locations after `cursor` ("" for the first), at most `count`, for the
@@ -105,9 +142,9 @@ class BlobStore {
   virtual Result<std::vector<std::string>> stale_uploads(std::chrono::seconds age) = 0;
   /// Bytes that can still be stored, or nothing when the store has no such limit.
   virtual Result<std::optional<std::uint64_t>> free_space() = 0;
-
- protected:
-  /// Whether this store may ever have given it out.
+  /// Null where there are none.
+  virtual PresignedUrls* presigned_urls() { return nullptr; }
+  /// Whether this store may ever have given it out. Errors: kInvalid + kBlob.
   [[nodiscard]] virtual Result<void> check(const Location& location) const = 0;
 };
 

@@ -13,7 +13,8 @@ namespace roadstead::storage {
 /// missing. A store belongs to one process at a time.
 Result<std::unique_ptr<BlobStore>> open_filesystem_store(const std::filesystem::path& root);
 
-/// Bytes in memory, for tests of capabilities. Passes the same contract.
-std::unique_ptr<BlobStore> make_memory_store();
+/// Bytes in memory, for tests of capabilities, with the traits of the kind of store that is wanted.
+/// Passes the same contract.
+std::unique_ptr<BlobStore> make_memory_store(const StoreTraits& traits = {});
 
 }  // namespace roadstead::storage

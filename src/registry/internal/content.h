@@ -36,14 +36,17 @@ struct Held {
 struct Content {
   std::uint64_t size = 0;
   storage::Location location;
-  std::string_view bytes;  ///< Of kInlineLocation only.
+  std::string_view bytes{};  ///< Of kInlineLocation only.
+  /// The location is that of this upload only (storage::StoreTraits).
+  bool own_location = false;
 };
 
 /// The blob's row, made when there is none, with its content when that is a row too. Content that
 /// is a row already, or is a file and could be a row, stays what it is. When the row names another
 /// file than this one, it names this one from now on, as that was looked at last, and the other is
-/// queued for removal. A mark as damaged goes: what was uploaded is good, and takes the place of
-/// what was there.
+/// queued for removal; where each upload has a location of its own, equal content that came first
+/// stays, and this one is queued. A mark as damaged goes: what was uploaded is good, and takes the
+/// place of what was there.
 Result<Held> ensure_blob(db::WriteSession& session, const model::Digest& digest,
                          const Content& content);
 /// Removes the row of a blob that no repository holds; in the same transaction its content goes

@@ -25,7 +25,7 @@ Result<std::vector<ArtifactId>> untagged_after(db::ReadSession& session, Artifac
 /// Forgets what was deleted up to `until`, and asks about the manifests.
 Result<std::size_t> forget_trash(db::WriteSession& session, Time until, std::size_t count);
 
-/// One row of `deleting`.
+/// One row of `deleting` that is due.
 struct Queued {
   storage::Location location;
   std::string digest;

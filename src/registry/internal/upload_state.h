@@ -33,6 +33,8 @@ struct Uploads::State {
   /// Grows after each change of a row that this process made, and before whoever made it leaves
   /// `active`: a request that finds it unchanged need not read its row again.
   std::atomic<std::uint64_t> changes{0};
+  /// When reap() looks for staged bytes again in a store that is not here.
+  std::chrono::steady_clock::time_point stale_at{};
 
   /// Whether other processes may write into the same uploads.
   [[nodiscard]] bool shared() const {

@@ -97,8 +97,13 @@ Result<model::Digest> digest_of(const Location& location) {
 
 }  // namespace internal
 
-Result<model::Digest> digest_at(const Location& location) {
-  return TRY(internal::Place::parse(location)).digest;
+Result<std::optional<model::Digest>> digest_at(const Location& location) {
+  constexpr std::string_view kOwn = "blobs/";
+  const std::string_view value = location.value;
+  if (value.starts_with(kOwn) && internal::is_uuid(value.substr(kOwn.size()))) {
+    return std::optional<model::Digest>();
+  }
+  return std::optional(TRY(internal::Place::parse(location)).digest);
 }
 
 namespace internal {

@@ -341,10 +341,11 @@ TEST_P(BlobStoreContract, ThreadsMayUploadAndRemoveTheSameContent) {
       for (int i = 0; i < 25; ++i) {
         const auto writer = begin_with(store(), content);
         const auto lock = locks.lock(digest.to_string());
-        EXPECT_TRUE(writer->commit(digest));
-        EXPECT_EQ(get(store(), location).value(), content);
+        const Location published = writer->commit(digest).value();
+        EXPECT_EQ(published == location, !store().traits().own_locations);
+        EXPECT_EQ(get(store(), published).value(), content);
         if ((i + t) % 5 == 0) {
-          EXPECT_TRUE(store().remove(std::span(&location, 1)));
+          EXPECT_TRUE(store().remove(std::span(&published, 1)));
         }
       }
     });
@@ -356,16 +357,69 @@ TEST_P(BlobStoreContract, ThreadsMayUploadAndRemoveTheSameContent) {
 }
 
 TEST_P(BlobStoreContract, ReplacingContentLeavesItReadable) {
-  const Location location = put(store(), "abc").value();
+  const Location first = put(store(), "abc").value();
   for (int i = 0; i < 2; ++i) {
     const auto writer = begin_with(store(), "abc");
     writer->replace_existing();
-    EXPECT_EQ(writer->commit(Digest::of("abc")).value(), location);
+    const Location location = writer->commit(Digest::of("abc")).value();
+    EXPECT_EQ(location == first, !store().traits().own_locations);
     EXPECT_EQ(get(store(), location).value(), "abc");
     ASSERT_TRUE(store().remove(std::span(&location, 1)));  // And where nothing is to replace.
   }
-  EXPECT_EQ(digest_at(location).value(), Digest::of("abc"));
+  const auto digest = digest_at(first).value();
+  EXPECT_EQ(digest.has_value(), !store().traits().own_locations);
+  EXPECT_EQ(digest.value_or(Digest::of("abc")), Digest::of("abc"));
   EXPECT_FALSE(digest_at(Location{"../etc"}));
+}
+
+TEST_P(BlobStoreContract, LargeUploadGoesOnInAnotherProcess) {
+  const std::string content = sample_bytes(40'000'000);
+  std::string token;
+  std::size_t at = 0;
+  // Ends behind a full part, within one, and with more or less than what may be one.
+  for (const std::size_t end : {9'000'000U, 9'000'001U, 16'777'216U, 23'000'000U, 31'500'000U}) {
+    {
+      const auto writer = token.empty() ? store().begin(Algorithm::kSha256, 0).value()
+                                        : store().resume(token).value();
+      EXPECT_EQ(writer->offset(), at);
+      ASSERT_TRUE(writer->append(bytes_of(content).subspan(at, end - at)));
+      token = writer->checkpoint().value();
+      ASSERT_TRUE(writer->append(bytes_of(sample_bytes(10'000'000, 2))));
+    }
+    at = end;
+    restart();
+  }
+  EXPECT_LE(token.size(), 4096U) << "it becomes a row";
+  const auto writer = store().resume(token).value();
+  ASSERT_TRUE(writer->append(bytes_of(content).subspan(at)));
+  EXPECT_EQ(get(store(), writer->commit(Digest::of(content)).value()).value(), content);
+  EXPECT_THAT(store().stale_uploads(kAnyAge).value(), IsEmpty());
+}
+
+TEST_P(BlobStoreContract, OtherAlgorithmAtCommitOfALargeBlob) {
+  const std::string content = sample_bytes(20'000'000);
+  {
+    const auto writer = begin_with(store(), content);
+    EXPECT_EQ(writer->commit(Digest::of("other", Algorithm::kSha512)).error().code,
+              Code::kDigestMismatch);
+    EXPECT_THAT(list_all(store(), 10), IsEmpty());
+  }
+  const auto writer = begin_with(store(), content);
+  const Location location = writer->commit(Digest::of(content, Algorithm::kSha512)).value();
+  EXPECT_EQ(get(store(), location).value(), content);
+}
+
+TEST_P(BlobStoreContract, LargeUploadThatIsDroppedLeavesNothing) {
+  const std::string content = sample_bytes(30'000'000);
+  {
+    const auto writer = begin_with(store(), content);
+  }
+  const auto writer = begin_with(store(), content);
+  const std::string token = writer->checkpoint().value();
+  ASSERT_TRUE(writer->discard());
+  EXPECT_EQ(store().resume(token).error().code, Code::kNotFound);
+  EXPECT_THAT(store().stale_uploads(kAnyAge).value(), IsEmpty());
+  EXPECT_THAT(list_all(store(), 10), IsEmpty());
 }
 
 TEST_P(BlobStoreContract, FreeSpaceIsToldWhereThereIsALimit) {
