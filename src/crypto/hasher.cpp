@@ -10,6 +10,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 
 #include "base/check.h"
@@ -250,6 +251,13 @@ std::string hmac_sha256(std::string_view key, std::string_view text) {
              reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(),
              nullptr) != nullptr);
   return std::string(text_of(std::as_bytes(std::span(mac))));
+}
+
+std::string md5(std::string_view text) {
+  std::array<unsigned char, MD5_DIGEST_LENGTH> digest{};
+  CHECK(MD5(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data()) !=
+        nullptr);
+  return std::string(text_of(std::as_bytes(std::span(digest))));
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

@@ -50,6 +50,9 @@ class Hasher {
 std::string hex_digest(HashAlgorithm algorithm, std::string_view text);
 /// 32 raw bytes.
 std::string hmac_sha256(std::string_view key, std::string_view text);
+/// 16 raw bytes, for protocols that demand it of what they transfer. Protects against accidents
+/// only.
+std::string md5(std::string_view text);
 /// True when equal, in time that depends on the lengths only.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
