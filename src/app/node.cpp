@@ -14,6 +14,7 @@
 #include "app/opening.h"
 #include "app/program.h"
 #include "app/project_content.h"
+#include "app/store_metrics.h"
 #include "app/system_metrics.h"
 #include "app/trash_requests.h"
 #include "app/version.h"
@@ -122,7 +123,9 @@ struct Node::Parts {
   DataDirectory directory;
   metrics::Registry metrics;
   std::unique_ptr<db::Database> database;
+  std::optional<StoreMetrics> store_metrics;
   std::unique_ptr<storage::BlobStore> store;
+  api::oci::RedirectPolicy redirects;
   storage::DigestLocks locks;
   std::optional<auth::PasswordPool> passwords;
   std::optional<auth::LoginThrottle> throttle;
@@ -164,7 +167,14 @@ struct Node::Parts {
 
 Result<void> Node::Parts::open(const std::function<void(std::string_view)>& print) {
   database = TRY(open_database(settings, clock, logger));
-  store = TRY(open_store(settings));
+  const bool object_store = settings.storage_url.starts_with("s3:");
+  store = TRY(open_store(settings, object_store ? &store_metrics.emplace(metrics) : nullptr));
+  if (object_store && settings.storage_cache_size.value > 0) {
+    auto cached = TRY(open_cache(settings, std::move(store)));
+    export_cache(metrics, *cached);
+    store = std::move(cached);
+  }
+  redirects = TRY(redirect_policy(settings));
   crypto::SigningKey key = TRY(signing_key(settings, *database, directory.secret_key()));
   TRY(first_start(settings, directory, *database, print));
   registry_options = TRY(app::registry_options(settings));
@@ -192,8 +202,9 @@ void Node::Parts::wire() {
                                             [this] { return observer->answered(); }});
   content.emplace(*database);
   oci.emplace(api::oci::Services{*database, *store, *uploads, *authenticator, registry_options,
-                                 settings.external_url});
-  const api::Installation installation{std::string(kVersion), settings.external_url, "filesystem"};
+                                 settings.external_url, redirects});
+  const api::Installation installation{std::string(kVersion), settings.external_url,
+                                       store_metrics ? "s3" : "filesystem"};
   rest.emplace(api::RestParts{
       api::V2Parts{*database, *users, *content, registry_options, &*collector, installation},
       *authenticator, *tokens});
@@ -290,11 +301,13 @@ Result<std::unique_ptr<Node>> Node::start(const Settings& settings, log::Sink& s
   auto parts = std::make_unique<Parts>(settings, sink, std::move(directory));
   TRY(parts->open(print));
   const bool stopped = TRY(parts->directory.take_stopped_mark());
-  if (!stopped) {
+  // In a shared store others are at work: what this process left is found by its age.
+  const bool ours = !parts->store->traits().shared;
+  if (!stopped && ours) {
     TRY(parts->discard_staged_strays());
   }
   parts->wire();
-  if (!stopped) {
+  if (!stopped && ours) {
     parts->find_strays();
   }
   auto node = std::unique_ptr<Node>(new Node(std::move(parts)));

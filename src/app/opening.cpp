@@ -1,8 +1,11 @@
 #include "app/opening.h"
 
+#include <cstdlib>
+
 #include "db/server.h"
 #include "db/sqlite.h"
 #include "storage/filesystem.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace roadstead::app {
@@ -11,6 +14,11 @@ namespace {
 /// What follows "scheme:"; load_settings() has checked the scheme.
 std::string after_scheme(const std::string& url) {
   return url.substr(url.find(':') + 1);
+}
+
+std::optional<std::string> variable(std::string_view name) {
+  const char* const value = std::getenv(std::string(name).c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
 }  // namespace
@@ -29,8 +37,35 @@ std::filesystem::path database_path(const Settings& settings) {
   return after_scheme(settings.database_url);
 }
 
-Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings) {
-  return storage::open_filesystem_store(after_scheme(settings.storage_url));
+Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings,
+                                                       storage::S3Observer* observer) {
+  if (!settings.storage_url.starts_with("s3:")) {
+    return storage::open_filesystem_store(after_scheme(settings.storage_url));
+  }
+  storage::S3Options options = TRY(storage::parse_s3_url(settings.storage_url, &variable));
+  options.observer = observer;
+  options.spool = std::filesystem::path(settings.data_dir) / "spool";
+  TRY(sys::make_directories(options.spool.string()));
+  return storage::open_s3_store(std::move(options));
+}
+
+Result<std::unique_ptr<storage::DiskCache>> open_cache(const Settings& settings,
+                                                       std::unique_ptr<storage::BlobStore> store) {
+  return storage::DiskCache::open(std::move(store),
+                                  {settings.storage_cache_dir, settings.storage_cache_size.value});
+}
+
+Result<api::oci::RedirectPolicy> redirect_policy(const Settings& settings) {
+  using When = api::oci::RedirectOptions::When;
+  api::oci::RedirectOptions options;
+  if (settings.storage_redirect != "off") {
+    options.when = settings.storage_redirect == "size" ? When::kLarge : When::kAlways;
+  }
+  options.size_min = settings.storage_redirect_min_size.value;
+  options.lifetime = settings.storage_redirect_lifetime;
+  options.except_agents = settings.storage_redirect_except_agents;
+  options.except_networks = settings.storage_redirect_except_networks;
+  return api::oci::RedirectPolicy::make(std::move(options));
 }
 
 Result<registry::Options> registry_options(const Settings& settings) {

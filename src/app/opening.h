@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "api/oci/redirect.h"
 #include "app/data_directory.h"
 #include "app/settings.h"
 #include "base/clock.h"
@@ -11,6 +12,8 @@
 #include "db/database.h"
 #include "registry/options.h"
 #include "storage/blob_store.h"
+#include "storage/disk_cache.h"
+#include "storage/s3.h"
 
 namespace roadstead::app {
 
@@ -18,7 +21,14 @@ namespace roadstead::app {
 /// them.
 Result<std::unique_ptr<db::Database>> open_database(const Settings& settings, const Clock& clock,
                                                     log::Logger logger);
-Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings);
+/// `observer` may be null; it outlives the store.
+Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings,
+                                                       storage::S3Observer* observer = nullptr);
+/// The store with copies of what is read most in front of it, where the settings want them.
+Result<std::unique_ptr<storage::DiskCache>> open_cache(const Settings& settings,
+                                                       std::unique_ptr<storage::BlobStore> store);
+/// Which downloads are sent to the store. Errors: kInvalid + kConfiguration.
+Result<api::oci::RedirectPolicy> redirect_policy(const Settings& settings);
 /// What the settings say of repositories; all but what a server makes of its secret key. Errors:
 /// as sys::boot_id().
 Result<registry::Options> registry_options(const Settings& settings);

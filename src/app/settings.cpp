@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "db/server.h"
+#include "storage/s3.h"
 
 namespace roadstead::app {
 namespace {
@@ -219,6 +220,24 @@ Result<void> check_external_url(const std::string& url) {
   return {};
 }
 
+Result<void> complete_storage(Settings& settings) {
+  if (settings.storage_url.starts_with("s3:")) {
+    // Where credentials come from is looked at when the store is opened.
+    const auto options = storage::parse_s3_url(settings.storage_url, {});
+    if (!options) {
+      return bad("configuration", "storage_url", options.error().message);
+    }
+  } else if (!settings.storage_url.starts_with("file:")) {
+    return bad("configuration", "storage_url",
+               "expected file:DIRECTORY or s3://BUCKET/PREFIX?endpoint=URL");
+  }
+  TRY(check_one_of("storage.redirect", settings.storage_redirect, {"off", "always", "size"}));
+  if (settings.storage_cache_dir.empty()) {
+    settings.storage_cache_dir = settings.data_dir + "/cache";
+  }
+  return {};
+}
+
 /// What no single value can tell. Also fills the defaults that depend on data_dir.
 Result<void> complete(Settings& settings) {
   if (settings.data_dir.empty()) {
@@ -251,11 +270,8 @@ Result<void> complete(Settings& settings) {
   }
   if (settings.storage_url.empty()) {
     settings.storage_url = "file:" + settings.data_dir + "/storage";
-  } else if (!settings.storage_url.starts_with("file:")) {
-    return bad("configuration", "storage_url",
-               "this version stores in a directory: expected file:DIRECTORY");
   }
-  return {};
+  return complete_storage(settings);
 }
 
 /// Harbor's name for how long unused content stays, since its push as well as since its last use,

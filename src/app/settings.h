@@ -31,6 +31,13 @@ struct Settings {
   std::string database_url;
   std::string storage_url;
   std::string secret_key_file;
+  std::string storage_redirect = "off";
+  Bytes storage_redirect_min_size{std::uint64_t{1} << 20U};
+  Seconds storage_redirect_lifetime{20 * 60};
+  std::vector<std::string> storage_redirect_except_agents;
+  std::vector<std::string> storage_redirect_except_networks;
+  std::string storage_cache_dir;
+  Bytes storage_cache_size{0};
   std::string admin_password;
   std::vector<std::string> trusted_proxies;
 

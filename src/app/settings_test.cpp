@@ -100,5 +100,24 @@ TEST(HostPort, TakesAddressesApart) {
   EXPECT_FALSE(is_loopback("0.0.0.0"));
 }
 
+TEST_F(SettingsTest, BlobsMayBeInAnObjectStore) {
+  const Settings settings =
+      load_settings(from_file("data_dir: /d\nstorage_url: 's3://bucket/p?endpoint=http://h:9000'\n"
+                              "storage: {redirect: size, redirect_min_size: 4MiB, cache_size: 1GiB,"
+                              " redirect_except_networks: [10.0.0.0/8]}\n"))
+          .value();
+  EXPECT_EQ(settings.storage_redirect_min_size.value, 4U << 20U);
+  EXPECT_EQ(settings.storage_cache_dir, "/d/cache");
+  EXPECT_EQ(settings.storage_redirect_except_networks, std::vector<std::string>{"10.0.0.0/8"});
+  EXPECT_EQ(load_settings(from_file("data_dir: /d\n")).value().storage_redirect, "off");
+  for (const auto& [text, named] : std::map<std::string, std::string>{
+           {"storage_url: 's3://bucket?secret=x'", "storage_url: s3 URL: unknown parameter"},
+           {"storage_url: 'http://bucket'", "storage_url: expected file:DIRECTORY or s3://"},
+           {"storage: {redirect: sometimes}",
+            "storage.redirect: must be one of off, always, size"}}) {
+    EXPECT_NE(message_of(text).find(named), std::string::npos) << message_of(text);
+  }
+}
+
 }  // namespace
 }  // namespace roadstead::app

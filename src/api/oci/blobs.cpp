@@ -39,7 +39,8 @@ class BlobRead final : public OciEndpoint {
     if (!principal->has_value()) {
       return refuse(principal->error(), request, context);
     }
-    if (!services_.database.reads_are_local()) {
+    const bool opens = request.method != http::Method::kHead && services_.store.traits().remote;
+    if (!services_.database.reads_are_local() || opens) {
       return std::nullopt;
     }
     return read(**principal, request, context);
@@ -85,7 +86,10 @@ class BlobRead final : public OciEndpoint {
       response.set_length_only(static_cast<std::uint64_t>(found.size), kBlobType);
       return response;
     }
-    const auto attached = attach(response, std::move(found));
+    if (auto elsewhere = redirect(request, context, found)) {
+      return std::move(*elsewhere);
+    }
+    const auto attached = attach(response, digest, std::move(found));
     if (!attached) {
       context.logger.error("a blob cannot be served", {{"error", describe(attached.error())}});
       return plain_error(500, "UNKNOWN",
@@ -95,7 +99,33 @@ class BlobRead final : public OciEndpoint {
     return response;
   }
 
-  Result<void> attach(http::Response& response, registry::FoundBlob found) const {
+  /// Nothing when this download is not to be sent away, or the store cannot say where to.
+  [[nodiscard]] std::optional<http::Response> redirect(const http::Request& request,
+                                                       const http::Context& context,
+                                                       const registry::FoundBlob& found) const {
+    const RedirectPolicy& policy = services_.redirects;
+    storage::PresignedUrls* const urls =
+        policy.enabled() ? services_.store.presigned_urls() : nullptr;
+    if (urls == nullptr || found.bytes ||
+        !policy.applies(request, static_cast<std::uint64_t>(found.size))) {
+      return std::nullopt;
+    }
+    const auto url =
+        urls->url(found.location, policy.lifetime(), {std::string(kBlobType), "max-age=31536000"});
+    if (!url) {
+      context.logger.warning("a download is not sent to the object store",
+                             {{"error", describe(url.error())}});
+      return std::nullopt;
+    }
+    http::Response response = answer(307);
+    response.add_header("Location", *url);
+    // Whoever keeps it would keep it longer than it is good for.
+    response.add_header("Cache-Control", "no-store");
+    return response;
+  }
+
+  Result<void> attach(http::Response& response, const model::Digest& digest,
+                      registry::FoundBlob found) const {
     if (found.bytes) {
       if (found.bytes->size() != static_cast<std::uint64_t>(found.size)) {
         return other_length(found);
@@ -103,7 +133,7 @@ class BlobRead final : public OciEndpoint {
       response.set_body(std::move(*found.bytes), kBlobType);
       return {};
     }
-    auto reader = services_.store.open(found.location);
+    auto reader = services_.store.open_copy(found.location, digest);
     if (!reader) {
       // The row says that it is there: not the client's mistake.
       return Error{Code::kInternal, Subject::kStorage,

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "api/oci/redirect.h"
 #include "auth/authenticator.h"
 #include "db/database.h"
 #include "registry/options.h"
@@ -17,7 +18,8 @@ struct Services {
   registry::Uploads& uploads;
   auth::Authenticator& authenticator;
   registry::Options options;
-  std::string external_url;  ///< For challenges; empty: what the request says of itself.
+  std::string external_url;    ///< For challenges; empty: what the request says of itself.
+  RedirectPolicy redirects{};  ///< Of downloads, where the store has URLs.
 };
 
 }  // namespace roadstead::api::oci
