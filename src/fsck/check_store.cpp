@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <set>
 
@@ -15,6 +16,9 @@ constexpr std::size_t kBlobsPage = 200;
 constexpr int kTriesMax = 3;
 /// Far longer than between an upload's publishing and its row, in whatever process that is.
 constexpr std::chrono::hours kSharedDelay{1};
+/// An upload whose first part is not full yet is seen by its process only, and a slow client fills
+/// one in hours.
+constexpr std::chrono::hours kSharedAge{24};
 /// Of locations that tell no digest; more are found by the next check.
 constexpr std::size_t kNamelessMax = 100'000;
 
@@ -209,7 +213,10 @@ Result<void> check_blob_until_it_rests(Pass& pass, registry::BlobRow blob) {
 }  // namespace
 
 Result<void> check_staged(Pass& pass) {
-  const auto staged = TRY(pass.stores.store.stale_uploads(pass.options.staged_age));
+  const bool shared = pass.stores.store.traits().shared;
+  const auto age = shared ? std::max<std::chrono::seconds>(pass.options.staged_age, kSharedAge)
+                          : pass.options.staged_age;
+  const auto staged = TRY(pass.stores.store.stale_uploads(age));
   if (staged.empty()) {
     return {};
   }

@@ -2,10 +2,12 @@
 
 #include "base/text.h"
 #include "json/json.h"
+#include "storage/internal/s3_context.h"
 #include "storage/s3.h"
 #include "storage/testing/blob_store_contract.h"
 #include "storage/testing/s3_server.h"
 #include "sys/process.h"
+#include "sys/testing/scratch_directory.h"
 
 namespace roadstead::storage::testing {
 namespace {
@@ -29,9 +31,9 @@ class S3Faults : public ::testing::Test, public S3Observer {
   }
   void SetUp() override {
     server().control("/__reset", "{}");
-    S3Options options = server().options(sys::random_uuid());
-    options.observer = this;
-    store_ = open_s3_store(options).value();
+    options_ = server().options(sys::random_uuid());
+    options_.observer = this;
+    store_ = open_s3_store(options_).value();
   }
   static void inject(std::string_view faults) { server().control("/__fault", faults); }
   static std::int64_t count(std::string_view operation) {
@@ -42,6 +44,8 @@ class S3Faults : public ::testing::Test, public S3Observer {
     return store_->stale_uploads(std::chrono::seconds(0)).value();
   }
 
+  sys::testing::ScratchDirectory scratch_;
+  S3Options options_;
   std::unique_ptr<BlobStore> store_;
   std::atomic<int> attempts_{0};
 };
@@ -218,6 +222,50 @@ TEST_F(S3Faults, AGibibyteWouldBeFewRequests) {
   EXPECT_EQ(count("get_object"), 2) << "4 MiB, then 32 MiB";
 }
 
+TEST_F(S3Faults, WhatDistributionLeftIsReadWhereItLies) {
+  const Location ours = put(*store_, "ours").value();
+  const Digest digest = Digest::of("theirs");
+  const std::string tree = options_.prefix + "docker/registry/v2/blobs/sha256/";
+  internal::S3Context context(options_);
+  const std::string key =
+      tree + std::string(digest.hex().substr(0, 2)) + "/" + std::string(digest.hex()) + "/data";
+  ASSERT_TRUE(context.put(key, internal::S3Body::of("theirs")));
+  ASSERT_TRUE(context.put(tree + "ff/no-digest/data", internal::S3Body::of("x")));
+  const Location theirs{digest.to_string()};
+  EXPECT_EQ(store_->stat(theirs).value(), 6U);
+  EXPECT_EQ(get(*store_, theirs).value(), "theirs");
+  EXPECT_EQ(digest_at(theirs).value(), digest);
+  for (const std::size_t count : {1U, 10U}) {
+    EXPECT_THAT(list_all(*store_, count), ::testing::ElementsAre(ours.value, theirs.value));
+  }
+  ASSERT_TRUE(store_->remove(std::vector<Location>{ours, theirs}));
+  EXPECT_THAT(list_all(*store_, 10), IsEmpty());
+}
+
+TEST_F(S3Faults, MemoryForPartsIsBounded) {
+  S3Options options = server().options(sys::random_uuid());
+  options.buffer_max = 16U << 20U;
+  options.spool = scratch_.path();
+  const auto store = open_s3_store(options).value();
+  std::vector<std::string> contents;
+  std::vector<std::unique_ptr<BlobWriter>> writers;
+  for (unsigned i = 0; i < 5; ++i) {
+    contents.push_back(sample_bytes(18'000'000, i));
+    writers.push_back(store->begin(Algorithm::kSha256, 0).value());
+  }
+  // In turn, so that all of them hold parts that are not full.
+  for (std::size_t at = 0; at < contents[0].size(); at += 3'000'000) {
+    for (std::size_t i = 0; i < writers.size(); ++i) {
+      ASSERT_TRUE(writers[i]->append(bytes_of(contents[i]).subspan(at, 3'000'000)));
+    }
+  }
+  for (std::size_t i = 0; i < writers.size(); ++i) {
+    const Location location = writers[i]->commit(Digest::of(contents[i])).value();
+    EXPECT_EQ(get(*store, location).value(), contents[i]);
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(scratch_.path()));
+}
+
 TEST_F(S3Faults, PresignedUrlsWorkForAnybody) {
   const Location location = put(*store_, "content").value();
   ASSERT_NE(store_->presigned_urls(), nullptr);
@@ -225,6 +273,15 @@ TEST_F(S3Faults, PresignedUrlsWorkForAnybody) {
       store_->presigned_urls()->url(location, std::chrono::seconds(60), {"text/x-own", ""}).value();
   EXPECT_EQ(url.find("double-secret"), std::string::npos);
   EXPECT_TRUE(url.starts_with(server().endpoint() + "/bucket/"));
+  internal::HttpPool pool;
+  internal::HttpRequest request;
+  request.url = url;
+  const auto answer = internal::fetch(pool, request, 1000).value();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "content");
+  EXPECT_EQ(answer.header("content-type"), "text/x-own");
+  request.url.back() = request.url.back() == '0' ? '1' : '0';
+  EXPECT_EQ(internal::fetch(pool, request, 1000).value().status, 403);
 }
 
 TEST(S3Open, ABucketThatIsNotThereIsAMistakeOfTheConfiguration) {

@@ -90,6 +90,9 @@ class BlobRead final : public OciEndpoint {
       return std::move(*elsewhere);
     }
     const auto attached = attach(response, digest, std::move(found));
+    if (!attached && attached.error().code == Code::kUnavailable) {
+      return attached.error();
+    }
     if (!attached) {
       context.logger.error("a blob cannot be served", {{"error", describe(attached.error())}});
       return plain_error(500, "UNKNOWN",
@@ -134,6 +137,9 @@ class BlobRead final : public OciEndpoint {
       return {};
     }
     auto reader = services_.store.open_copy(found.location, digest);
+    if (!reader && reader.error().code == Code::kUnavailable) {
+      return reader.error();
+    }
     if (!reader) {
       // The row says that it is there: not the client's mistake.
       return Error{Code::kInternal, Subject::kStorage,

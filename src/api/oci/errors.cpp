@@ -98,7 +98,7 @@ void write_one(json::Writer& writer, std::string_view code, std::string_view mes
 /// What the system said names files of ours and helps no client; the log has it.
 std::string_view told(const Error& error) {
   if (error.code == Code::kUnavailable && error.subject == Subject::kStorage) {
-    return "the storage cannot take content at the moment: it is full or read-only";
+    return "the storage is not available at the moment: it may be full or read-only";
   }
   if (error.code == Code::kUnavailable && error.subject == Subject::kDatabase) {
     return "the database is not available at the moment: its disk may be full or read-only";

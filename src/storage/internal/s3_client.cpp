@@ -13,6 +13,8 @@ namespace roadstead::storage::internal {
 namespace {
 
 constexpr std::chrono::milliseconds kPauseMax{10'000};
+/// For putting together thousands of parts.
+constexpr std::chrono::milliseconds kPatience{600'000};
 /// A store that answers 200 may still say within what it sends that it failed.
 constexpr std::string_view kErrorRoot = "<Error";
 
@@ -99,7 +101,8 @@ Result<HttpRequest> S3Client::signed_request(const S3Call& call,
   request.body = call.body.read;
   request.body_size = call.body.size;
   request.ca_file = options_.ca_file;
-  request.silence_max = options_.silence_max;
+  request.silence_max =
+      call.patient ? std::max(options_.silence_max, kPatience) : options_.silence_max;
   return request;
 }
 
@@ -131,7 +134,10 @@ S3Client::Verdict S3Client::judge(const S3Call& call, const Result<void>& ended,
   }
   const bool again = answer.status == 408 || code == "RequestTimeout" ||
                      code == "OperationAborted" || code == "ConditionalRequestConflict";
-  return {S3Outcome::kRefused, again, is_credential_error(code), code == "RequestTimeTooSkewed"};
+  // An answer to HEAD does not say why.
+  const bool mute = call.method == "HEAD" && (answer.status == 403 || answer.status == 400);
+  return {S3Outcome::kRefused, again, mute || is_credential_error(code),
+          code == "RequestTimeTooSkewed"};
 }
 
 void S3Client::pause(unsigned attempt, const HttpAnswer& answer) const {

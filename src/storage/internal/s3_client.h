@@ -35,6 +35,7 @@ struct S3Call {
   NamedValues query{};
   NamedValues headers{};  ///< Lower-case names; all are signed.
   S3Body body{};
+  bool patient = false;  ///< The store may be at work for minutes before it answers.
 };
 
 /// What a ranged read gives.

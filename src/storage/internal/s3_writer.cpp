@@ -383,6 +383,7 @@ Result<void> S3Writer::complete() {
   call.body = S3Body::of(xml);
   call.body.sha256 = crypto::hex_digest(crypto::HashAlgorithm::kSha256, xml);
   call.headers = {{"content-type", "application/xml"}};
+  call.patient = true;
   const HttpAnswer answer = TRY(context_.client.call(call));
   if (answer.status == 200) {
     return {};

@@ -1,5 +1,6 @@
 #include "storage/internal/s3_xml.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -9,6 +10,8 @@
 
 namespace roadstead::storage::internal {
 namespace {
+
+constexpr std::size_t kCodeMax = 64;
 
 Error unexpected(std::string_view what) {
   return Error{Code::kUnavailable,
@@ -94,7 +97,12 @@ struct CivilTime {
 std::string error_code(std::string_view xml) {
   pugi::xml_document document;
   const auto root = parse(document, xml, "Error");
-  return root ? root->child_value("Code") : "";
+  std::string code = root ? root->child_value("Code") : "";
+  // It ends up in logs and answers, and comes from elsewhere.
+  const bool word = code.size() <= kCodeMax && std::all_of(code.begin(), code.end(), [](char c) {
+                      return is_digit(c) || is_lower(c) || is_upper(c);
+                    });
+  return word ? code : "Unreadable";
 }
 
 Result<ObjectPage> parse_objects(std::string_view xml) {

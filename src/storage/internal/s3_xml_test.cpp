@@ -81,6 +81,7 @@ TEST(S3Xml, ErrorsHaveCodes) {
   EXPECT_EQ(error_code("\n  \n<Error><Code>InternalError</Code></Error>"), "InternalError")
       << "a store keeps the connection alive with blanks before it answers";
   EXPECT_EQ(error_code("<html/>"), "");
+  EXPECT_EQ(error_code("<Error><Code>a\nforged line</Code></Error>"), "Unreadable");
   EXPECT_EQ(parse_delete_errors("<DeleteResult/>").value(), "");
   EXPECT_EQ(parse_delete_errors("<DeleteResult><Error><Code>NoSuchKey</Code></Error><Error><Code>"
                                 "AccessDenied</Code></Error></DeleteResult>")
