@@ -62,6 +62,9 @@ struct SettingFlags {
 void add_fsck_flags(CLI::App& command, FsckCommand& options) {
   command.add_flag("--repair", options.repair, "correct what can be corrected without a loss");
   command.add_flag("--deep", options.deep, "read every blob and compare it with its digest");
+  command.add_flag("--left-behind", options.left_behind,
+                   "also report, and with --repair remove, what another registry left in the store "
+                   "and no import took over");
   command.add_flag("--json", options.json, "print the report as JSON");
 }
 

@@ -43,6 +43,7 @@ std::string start_request(const FsckCommand& command) {
   request.member("command", kStart);
   request.member("repair", command.repair);
   request.member("deep", command.deep);
+  request.member("left_behind", command.left_behind);
   request.end_object();
   return request.take();
 }
@@ -91,7 +92,7 @@ Result<std::string> check_directly(const Settings& settings, const FsckCommand& 
   const auto store = TRY(open_store(settings));
   storage::DigestLocks locks;
   fsck::Check check({stopped->database(), *store, locks},
-                    {command.repair, command.deep, settings.sparse_indexes});
+                    {command.repair, command.deep, settings.sparse_indexes, command.left_behind});
   const fsck::Report report = TRY(check.run(std::stop_token()));
   return fsck::to_json(report, kReportMax);
 }
@@ -167,7 +168,8 @@ std::optional<std::string> answer_fsck_request(fsck::Runner& runner, bool sparse
   answer.begin_object();
   if (command == kStart) {
     const auto started = runner.start({root["repair"].as_bool().value_or(false),
-                                       root["deep"].as_bool().value_or(false), sparse_indexes});
+                                       root["deep"].as_bool().value_or(false), sparse_indexes,
+                                       root["left_behind"].as_bool().value_or(false)});
     if (!started) {
       answer.member("error", started.error().message);
     }

@@ -16,6 +16,7 @@ namespace roadstead::app {
 struct FsckCommand {
   bool repair = false;
   bool deep = false;
+  bool left_behind = false;
   bool json = false;
 };
 struct Output {

@@ -21,6 +21,9 @@ struct CheckOptions {
   bool repair = false;
   bool deep = false;            ///< Reads and hashes every blob.
   bool sparse_indexes = false;  ///< As registry::Options: absent children are no finding.
+  /// Also reports what another registry left in the store and no import took over. Otherwise that
+  /// is no finding, as nobody has said yet that it is not wanted.
+  bool left_behind = false;
   /// Staged bytes that were written to since are no finding: a request may be at work on them.
   std::chrono::seconds staged_age{10 * 60};
   /// What a process that was killed may leave behind: bytes that no row is about, staged or

@@ -5,6 +5,7 @@
 #include "crypto/hasher.h"
 #include "fsck/internal/known_locations.h"
 #include "fsck/internal/pass.h"
+#include "storage/distribution_layout.h"
 
 namespace roadstead::fsck::internal {
 namespace {
@@ -95,6 +96,9 @@ Result<void> check_stray(Pass& pass, const Stray& stray) {
       pass.wanted.adopted.insert(stray.digest);
     }
     pass.report.add({"blob_row_missing", stray.digest, "manifests refer to it", adopted});
+    return {};
+  }
+  if (!pass.options.left_behind && storage::in_distribution_layout(stray.location)) {
     return {};
   }
   const auto queue = [&](db::WriteSession& session) -> Result<bool> {

@@ -197,6 +197,24 @@ TEST_F(CheckTest, AFileThatNoRowNamesGoesToTheCollector) {
   EXPECT_TRUE(std::filesystem::exists(file_of("nobody's")));
 }
 
+/// Before an import nothing names it, and it is everything that its owner has.
+TEST_F(CheckTest, WhatAnotherRegistryLeftIsKeptUntilSomebodySaysOtherwise) {
+  const std::string hex(model::Digest::of("from elsewhere").hex());
+  const auto file =
+      directory.path() / "docker/registry/v2/blobs/sha256" / hex.substr(0, 2) / hex / "data";
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << "from elsewhere";
+  expect_clean();
+  CheckOptions after_a_kill;
+  after_a_kill.repair = true;
+  after_a_kill.extent = CheckOptions::Extent::kFiles;
+  check(after_a_kill);
+  check({.repair = true, .deep = true});
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting"), 0);
+  expect_repaired("leaked_file", {.left_behind = true});
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM deleting"), 1);
+}
+
 TEST_F(CheckTest, AFileThatAManifestNeedsGetsItsRowBack) {
   const std::int64_t id = layer_id();
   for (const std::string table : {"artifact_blob", "project_blob", "repository_blob"}) {

@@ -4,6 +4,7 @@
 #include "registry/internal/content.h"
 #include "registry/internal/place.h"
 #include "registry/internal/upload_state.h"
+#include "storage/distribution_layout.h"
 
 namespace roadstead::registry::internal {
 namespace {
@@ -241,14 +242,16 @@ Result<void> Session::record(db::WriteSession& session, const model::Digest& dig
 void Session::forget_published(const model::Digest& digest, const storage::Location& location,
                                const Error& why) {
   // Published, but no transaction named it. Unless an equal blob lives at the same place, remove it
-  // again; whatever fails here is found by the checker later.
+  // again; whatever fails here is found by the checker later. Where another registry had content
+  // before, that is still its content.
   const auto named = state_.database.read([&](db::ReadSession& session) {
     return session.first("SELECT location FROM blob WHERE digest = ?", {digest.to_string()},
                          [](const db::Row& row) { return std::string(row.text(0)); });
   });
   // A database that went away in the middle of it may have named it all the same.
   const bool uncertain = state_.shared() && why.code == Code::kUnavailable;
-  if (!uncertain && named && (!named->has_value() || **named != location.value)) {
+  const bool unnamed = named && (!named->has_value() || **named != location.value);
+  if (!uncertain && unnamed && !storage::in_distribution_layout(location)) {
     static_cast<void>(state_.store.remove(std::span(&location, 1)));
   }
   static_cast<void>(forget_row());

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "registry/blob_content.h"
 #include "registry/testing/registry_bench.h"
+#include "sys/testing/scratch_directory.h"
 
 namespace roadstead::registry {
 namespace {
@@ -469,6 +472,29 @@ TEST_F(UploadTest, StagedBytesCountAgainstTheQuota) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().subject, Subject::kQuota);
   EXPECT_TRUE(bench.uploads->open(RegistryBench::push(who), repo, second, {0, 2}));
+}
+
+/// Before it is imported no row names it, but it is not what the upload published.
+TEST_F(UploadTest, ARefusedUploadLeavesWhatAnotherRegistryHad) {
+  const sys::testing::ScratchDirectory directory;
+  const std::string content(kInlineMax + 1, 'x');
+  const auto digest = model::Digest::of(content);
+  const auto file = directory.path() / "docker/registry/v2/blobs/sha256" /
+                    digest.hex().substr(0, 2) / digest.hex() / "data";
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << content;
+  bench.uploads.reset();
+  bench.store = storage::open_filesystem_store(directory.path()).value();
+  bench.uploads =
+      std::make_unique<Uploads>(bench.database.get(), *bench.store, bench.locks, bench.options);
+  const std::string id = start();
+  const auto session = open(id, {0, content.size()});
+  ASSERT_TRUE(session->write(bytes_of(content)));
+  bench.set_quota(project, 10);
+  const auto refused = session->commit(digest);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().subject, Subject::kQuota);
+  EXPECT_TRUE(std::filesystem::exists(file));
 }
 
 TEST_F(UploadTest, UploadingRevivesACondemnedBlobAndMovesTheLeaseLater) {

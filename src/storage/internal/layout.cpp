@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "storage/distribution_layout.h"
 #include "storage/internal/upload_token.h"
 
 namespace roadstead::storage {
@@ -104,6 +105,15 @@ Result<std::optional<model::Digest>> digest_at(const Location& location) {
     return std::optional<model::Digest>();
   }
   return std::optional(TRY(internal::Place::parse(location)).digest);
+}
+
+Location location_in_distribution_layout(const model::Digest& digest) {
+  return internal::Place{internal::Shape::kDistribution, digest}.location();
+}
+
+bool in_distribution_layout(const Location& location) {
+  const auto place = internal::Place::parse(location);
+  return place && place->shape == internal::Shape::kDistribution;
 }
 
 namespace internal {
