@@ -99,7 +99,7 @@ Result<ArtifactId> insert_artifact(db::WriteSession& session, const Options& opt
       {holder.project, holder.repository, manifest, artifact.digest.to_string(),
        content.config ? content.config->media_type : content.media_type, artifact_type,
        artifact.kind, subject, annotations, artifact.extra_attributes, size, now + options.lease(),
-       now}));
+       artifact.pushed_at.value_or(now)}));
   // Only a new artifact touches the repository's row: pushing the same again must not make it hot.
   TRY(
       session.execute("UPDATE repository SET artifact_count = artifact_count + 1, update_time = ? "
@@ -212,11 +212,12 @@ Result<void> put_tag(db::WriteSession& session, const TagChange& change, const m
                           return Present{row.integer(0), row.id<ArtifactId>(1)};
                         }));
   const Time now = session.now();
+  const Time pushed_at = change.pushed_at.value_or(now);
   if (!present) {
     TRY(
         session.insert("INSERT INTO tag (repository_id, name, artifact_id, push_time) "
                        "VALUES (?, ?, ?, ?)",
-                       {change.repository, tag.to_string(), artifact, now}));
+                       {change.repository, tag.to_string(), artifact, pushed_at}));
     TRY(relist_artifact(session, artifact));
     return record_tag(session, change, tag.to_string(), digest.to_string(), "create");
   }
@@ -224,7 +225,7 @@ Result<void> put_tag(db::WriteSession& session, const TagChange& change, const m
     return {};
   }
   TRY(session.execute("UPDATE tag SET artifact_id = ?, push_time = ? WHERE id = ?",
-                      {artifact, now, present->id}));
+                      {artifact, pushed_at, present->id}));
   TRY(relist_artifact(session, artifact));
   TRY(relist_artifact(session, present->artifact));
   TRY(review(session, Review::kArtifact, change.repository, present->artifact.value, now));

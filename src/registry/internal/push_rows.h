@@ -49,6 +49,7 @@ struct NewArtifact {
   std::string kind;
   std::string extra_attributes;
   const References& references;
+  std::optional<Time> pushed_at{};  ///< Elsewhere and earlier; absent: now.
 };
 struct StoredArtifact {
   ArtifactId id;
@@ -63,6 +64,7 @@ Result<StoredArtifact> store_artifact(db::WriteSession& session, const Options& 
 struct TagChange {
   RepositoryId repository;
   std::string_view operator_name;
+  std::optional<Time> pushed_at{};  ///< As NewArtifact::pushed_at. History is told as of now.
 };
 /// Points the tag at the artifact; a move is kept in the history and makes the former artifact due
 /// for review. No change, no trace.
