@@ -10,6 +10,7 @@
 
 #include "sys/file.h"
 #include "sys/internal/system_call.h"
+#include "sys/kind.h"
 
 namespace roadstead::sys {
 namespace {
@@ -102,6 +103,26 @@ Result<bool> exists(PathView path) {
     return false;
   }
   return failed("look for", path);
+}
+
+Result<Kind> kind_of(PathView path) {
+  struct stat status{};
+  if (system_call("lstat", path, [&] { return ::lstat(path.c_str(), &status); }) == -1) {
+    if (errno == ENOENT || errno == ENOTDIR) {
+      return Kind::kNothing;
+    }
+    return failed("look at", path);
+  }
+  switch (status.st_mode & S_IFMT) {
+    case S_IFREG:
+      return Kind::kFile;
+    case S_IFDIR:
+      return Kind::kDirectory;
+    case S_IFLNK:
+      return Kind::kLink;
+    default:
+      return Kind::kOther;
+  }
 }
 
 Result<void> make_directories(PathView path) {

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "sys/faults.h"
+#include "sys/kind.h"
 #include "sys/testing/scratch_directory.h"
 
 namespace roadstead::sys {
@@ -235,6 +236,18 @@ TEST(Files, TellTimeAndSpace) {
   EXPECT_GT(age, -std::chrono::minutes(5));
   EXPECT_GT(free_space(scratch.path()).value(), 0U);
   EXPECT_EQ(modified_at(scratch.path() / "g").error().code, Code::kNotFound);
+}
+
+TEST(Files, TellWhatTheyAre) {
+  const ScratchDirectory scratch;
+  const auto file = scratch.path() / "file";
+  ASSERT_TRUE(sys::replace_file(file, "x"));
+  std::filesystem::create_symlink(scratch.path(), scratch.path() / "link");
+  EXPECT_EQ(sys::kind_of(file).value(), sys::Kind::kFile);
+  EXPECT_EQ(sys::kind_of(scratch.path()).value(), sys::Kind::kDirectory);
+  EXPECT_EQ(sys::kind_of(scratch.path() / "link").value(), sys::Kind::kLink);
+  EXPECT_EQ(sys::kind_of(file / "below").value(), sys::Kind::kNothing);
+  EXPECT_EQ(sys::kind_of("/dev/null").value(), sys::Kind::kOther);
 }
 
 TEST(FileLock, IsExclusiveUntilDestroyed) {
