@@ -14,6 +14,7 @@
 #include "app/fsck_command.h"
 #include "app/gc_command.h"
 #include "app/health_command.h"
+#include "app/import_command.h"
 #include "app/serve.h"
 #include "app/settings.h"
 #include "app/trash_commands.h"
@@ -180,6 +181,7 @@ class Commands {
   Commands(CLI::App& app, const CommandEnvironment& environment)
       : environment_(environment),
         copies_(app, [this](CLI::App& command) { flags_.add_to(command); }),
+        imports_(app, [this](CLI::App& command) { flags_.add_to(command); }),
         trash_(app, [this](CLI::App& command) { flags_.add_to(command); }) {
     add_server(app);
     add_store(app);
@@ -192,6 +194,9 @@ class Commands {
     const auto load = [this] { return flags_.load(environment_); };
     if (copies_.named()) {
       return copies_.run(load, environment_);
+    }
+    if (imports_.named()) {
+      return imports_.run(load, environment_);
     }
     if (trash_.named()) {
       return trash_.run(load, environment_);
@@ -268,6 +273,7 @@ class Commands {
   const CommandEnvironment& environment_;
   SettingFlags flags_;
   CopyCommands copies_;
+  ImportCommands imports_;
   TrashCommands trash_;
   FsckCommand fsck_;
   gc::Parameters gc_;

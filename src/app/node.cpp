@@ -9,6 +9,7 @@
 #include "app/copy_source.h"
 #include "app/data_directory.h"
 #include "app/fsck_command.h"
+#include "app/import_command.h"
 #include "app/metrics_endpoint.h"
 #include "app/observer.h"
 #include "app/opening.h"
@@ -136,6 +137,7 @@ struct Node::Parts {
   std::optional<registry::Uploads> uploads;
   std::optional<fsck::Runner> checks;
   std::optional<fsck::Scrubber> scrubber;
+  std::optional<importer::Runner> imports;
   std::optional<sys::ThreadPool> workers;
   std::unique_ptr<RequestObserver> observer;
   std::optional<gc::Collector> collector;
@@ -194,6 +196,7 @@ void Node::Parts::wire() {
   scrubber.emplace(
       fsck::Scrubber::Parts{*database, *store, locks, logger},
       fsck::Scrubber::Options{settings.scrub_bytes_per_second.value, settings.scrub_interval});
+  imports.emplace(importer::Runner::Parts{*database, *store, locks, registry_options, logger});
   workers.emplace(
       sys::ThreadPool::Options{"worker", worker_threads(settings), kWorkQueueMax, kWorkWaitMax});
   observer = std::make_unique<RequestObserver>(metrics, logger, settings.log_access);
@@ -265,6 +268,9 @@ Result<void> Node::Parts::listen() {
           answer = answer_copy_request(*database, request);
         }
         if (!answer) {
+          answer = answer_import_request(*imports, settings, request);
+        }
+        if (!answer) {
           answer = answer_trash_request({*database, *users, registry_options}, request);
         }
         return answer ? std::move(*answer)
@@ -286,7 +292,7 @@ Node::~Node() {
   parts_->admin.reset();
   parts_->server.reset();
   parts_->metrics_server.reset();
-  if (parts_->checks->status().running) {
+  if (parts_->checks->status().running || parts_->imports->status().running) {
     return;  // The next start looks again for what this one has not found yet.
   }
   if (const auto marked = parts_->directory.mark_stopped(); !marked) {

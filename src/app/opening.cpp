@@ -37,10 +37,14 @@ std::filesystem::path database_path(const Settings& settings) {
   return after_scheme(settings.database_url);
 }
 
+std::filesystem::path store_directory(const Settings& settings) {
+  return after_scheme(settings.storage_url);
+}
+
 Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings,
                                                        storage::S3Observer* observer) {
   if (!settings.storage_url.starts_with("s3:")) {
-    return storage::open_filesystem_store(after_scheme(settings.storage_url));
+    return storage::open_filesystem_store(store_directory(settings));
   }
   storage::S3Options options = TRY(storage::parse_s3_url(settings.storage_url, &variable));
   options.observer = observer;

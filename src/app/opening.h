@@ -42,6 +42,7 @@ class StoppedInstallation {
   explicit StoppedInstallation(DataDirectory directory);
 
   [[nodiscard]] db::Database& database() { return *database_; }
+  [[nodiscard]] const DataDirectory& directory() const { return directory_; }
   [[nodiscard]] log::Logger logger() { return log::Logger(sink_); }
 
  private:
@@ -51,6 +52,8 @@ class StoppedInstallation {
   std::unique_ptr<db::Database> database_;
 };
 
+/// Where a store in files lies.
+std::filesystem::path store_directory(const Settings& settings);
 /// Where the embedded database lies.
 std::filesystem::path database_path(const Settings& settings);
 
