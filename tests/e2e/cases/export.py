@@ -10,9 +10,9 @@ import urllib.error
 import urllib.request
 
 from cases.backup import push, roadstead
-from harness import OCI_INDEX, OCI_MANIFEST, Skip, check, equal, find_client, started
+from harness import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Skip, check, equal, find_client, started
 
-ACCEPT = ", ".join([OCI_MANIFEST, OCI_INDEX])
+ACCEPT = ", ".join([OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST])
 START_SECONDS = 30
 
 
