@@ -124,12 +124,15 @@ Result<db::Param> SqlFilter::convert(const ListColumn& column, std::string_view 
   return bad_value(column, value);
 }
 
+void SqlFilter::require_like(std::string_view sql, std::string_view text) {
+  require(sql, db::Param(keep(like_pattern(text))));
+}
+
 Result<void> SqlFilter::add_fuzzy(const ListColumn& column, const Filter& filter) {
   if (column.type != ListColumn::Type::kText) {
     return bad_value(column, "~" + filter.values.front());
   }
-  require("LOWER(" + std::string(column.sql) + ") LIKE ? ESCAPE '!'",
-          db::Param(keep(like_pattern(filter.values.front()))));
+  require_like("LOWER(" + std::string(column.sql) + ") LIKE ? ESCAPE '!'", filter.values.front());
   return {};
 }
 

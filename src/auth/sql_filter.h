@@ -36,6 +36,9 @@ class SqlFilter {
   /// filter.
   void require(std::string_view sql);
   void require(std::string_view sql, db::Param param);
+  /// As above; the placeholder is behind a LIKE with ESCAPE '!' on text in lower case, and gets a
+  /// pattern that matches `text` anywhere.
+  void require_like(std::string_view sql, std::string_view text);
   /// Errors: kInvalid when a value does not fit its column ("id=abc") or there are too many.
   Result<void> add(const ListQuery& query);
 

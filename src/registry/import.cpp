@@ -44,7 +44,8 @@ Result<std::vector<ImportedBlob>> import_manifests(db::Database& database, const
                                                    std::span<const ImportedManifest> manifests) {
   const auto import_all = [&](db::WriteSession& session) -> Result<std::vector<ImportedBlob>> {
     Holder holder{place.project, {}};
-    holder.repository = TRY(internal::ensure_repository(session, place.project, place.repository));
+    holder.repository = TRY(internal::ensure_repository(session, place.project, place.repository,
+                                                      internal::Use::kChange));
     std::vector<ImportedBlob> fresh;
     for (const ImportedManifest& manifest : manifests) {
       TRY(import_manifest(session, options, holder, manifest, fresh));

@@ -92,7 +92,7 @@ void require_tags(auth::SqlFilter& filter, RepositoryId repository, const Filter
   const std::string exists(kTagged);
   const std::string& value = tags.values.front();
   if (tags.kind == Filter::Kind::kFuzzy) {
-    filter.require(exists + " AND INSTR(LOWER(t.name), LOWER(?)) > 0)", value);
+    filter.require_like(exists + " AND LOWER(t.name) LIKE ? ESCAPE '!')", value);
   } else if (value == "nil") {
     filter.require("NOT " + exists + ")");
   } else if (value == "*") {

@@ -70,7 +70,7 @@ class Migrator {
   Result<int> run(std::span<const Migration> migrations) {
     TRY(define(kVersionTable));
     TRY(define(kProgressTable));
-    ServerSession session(connection_);
+    ServerSession session(connection_, nullptr);
     const std::int64_t current = TRY(schema_version(session));
     TRY(check_schema_version(current, migrations));
     int applied = 0;
@@ -92,7 +92,7 @@ class Migrator {
   }
 
   Result<void> apply(const Migration& migration) {
-    ServerSession session(connection_);
+    ServerSession session(connection_, nullptr);
     const auto statements = TRY(render(migration.text, dialect_));
     const auto begun =
         TRY(session.first("SELECT statements FROM schema_progress WHERE version = ?",
@@ -126,7 +126,7 @@ class Migrator {
 
   Result<void> finish(const Migration& migration) {
     TRY(connection_.begin_write(true));
-    ServerSession session(connection_);
+    ServerSession session(connection_, nullptr);
     TRY(record_migration(session, migration));
     TRY(session.execute("DELETE FROM schema_progress WHERE version = ?", {migration.version}));
     return connection_.commit();
