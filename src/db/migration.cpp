@@ -105,6 +105,12 @@ Result<std::int64_t> schema_version(ReadSession& session) {
 
 Result<void> check_schema_version(std::int64_t current, std::span<const Migration> migrations) {
   const int newest = migrations.empty() ? 0 : migrations.back().version;
+  if (current == kUnfinishedCopy) {
+    return Error{Code::kPrecondition,
+                 Subject::kDatabase,
+                 "a copy into this database did not finish: remove its tables and copy again",
+                 {}};
+  }
   if (current > newest) {
     return Error{
         Code::kPrecondition,

@@ -53,9 +53,12 @@ inline constexpr std::string_view kVersionTable =
     "  name {name} NOT NULL,\n"
     "  applied_at {time} NOT NULL\n"
     ");\n";
+/// Stands there as a version while a copy is being made (db/copy.h).
+inline constexpr int kUnfinishedCopy = 1'000'000'000;
 /// The version of the schema; 0 when there is nothing but that table.
 Result<std::int64_t> schema_version(ReadSession& session);
-/// Errors: kPrecondition when that version is newer than the last migration.
+/// Errors: kPrecondition when that version is newer than the last migration, or the database is half
+/// a copy.
 Result<void> check_schema_version(std::int64_t current, std::span<const Migration> migrations);
 /// Writes down that a migration was applied.
 Result<void> record_migration(WriteSession& session, const Migration& migration);

@@ -146,7 +146,7 @@ Result<std::unique_ptr<Database>> open_server_database(const ServerOptions& opti
   }
   return std::unique_ptr<Database>(std::make_unique<internal::ServerDatabase>(
       connector(options), internal::ServerPool::Options{options.pool_size, options.acquire_time},
-      options.clock, logger));
+      engine_of(options.url), options.clock, logger));
 }
 
 }  // namespace roadstead::db

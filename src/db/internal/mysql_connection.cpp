@@ -147,7 +147,8 @@ Result<void> MysqlConnection::prepare_session() {
       "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;",
       mysql_collation(mariadb_), lock_seconds);
   sql += mariadb_ ? fmt::format("SET max_statement_time = {}", seconds)
-                  : fmt::format("SET max_execution_time = {}", seconds * 1000);
+                  : fmt::format("SET max_execution_time = {}, information_schema_stats_expiry = 0",
+                                seconds * 1000);
   TRY(run(sql));
   return {};
 }

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "db/internal/server_copy.h"
 #include "db/internal/server_session.h"
 
 namespace roadstead::db::internal {
@@ -184,11 +185,8 @@ Statistics ServerDatabase::statistics() const {
   return statistics;
 }
 
-Result<void> ServerDatabase::copy_to(const std::filesystem::path& /*path*/) {
-  return Error{Code::kPrecondition,
-               Subject::kDatabase,
-               "the database is a server: copy it with the server's own tools",
-               {}};
+Result<void> ServerDatabase::copy_to(const std::filesystem::path& path) {
+  return copy_to_file({*this, engine_}, path, logger_);
 }
 
 }  // namespace roadstead::db::internal

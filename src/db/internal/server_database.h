@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/log.h"
+#include "db/copy.h"
 #include "db/database.h"
 #include "db/internal/server_connection.h"
 #include "db/internal/server_pool.h"
@@ -19,10 +20,12 @@ namespace roadstead::db::internal {
 class ServerDatabase final : public Database {
  public:
   /// `clock`: instead of the server's, or null.
-  /// `clock`: instead of the server's, or null.
-  ServerDatabase(ServerPool::Connect connect, ServerPool::Options options, const Clock* clock,
-                 const log::Logger& logger)
-      : clock_(clock), pool_(std::move(connect), options, logger) {}
+  ServerDatabase(ServerPool::Connect connect, ServerPool::Options options, Engine engine,
+                 const Clock* clock, const log::Logger& logger)
+      : engine_(engine),
+        clock_(clock),
+        logger_(logger),
+        pool_(std::move(connect), options, logger) {}
 
   [[nodiscard]] bool reads_are_local() const override { return false; }
   Result<void> ping() override;
@@ -46,7 +49,9 @@ class ServerDatabase final : public Database {
   Attempt try_read(const std::function<Result<void>(ReadSession&)>& fn, Snapshot snapshot);
   Attempt try_write(const std::function<Result<void>(WriteSession&)>& fn, Durability durability);
 
+  const Engine engine_;
   const Clock* const clock_;
+  const log::Logger logger_;
   ServerPool pool_;
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> write_functions_ = 0;
