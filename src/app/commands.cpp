@@ -11,6 +11,7 @@
 #include "api/v2/describe.h"
 #include "app/admin.h"
 #include "app/copy_commands.h"
+#include "app/db_commands.h"
 #include "app/fsck_command.h"
 #include "app/gc_command.h"
 #include "app/health_command.h"
@@ -181,6 +182,7 @@ class Commands {
   Commands(CLI::App& app, const CommandEnvironment& environment)
       : environment_(environment),
         copies_(app, [this](CLI::App& command) { flags_.add_to(command); }),
+        databases_(app, [this](CLI::App& command) { flags_.add_to(command); }),
         imports_(app, [this](CLI::App& command) { flags_.add_to(command); }),
         trash_(app, [this](CLI::App& command) { flags_.add_to(command); }) {
     add_server(app);
@@ -194,6 +196,9 @@ class Commands {
     const auto load = [this] { return flags_.load(environment_); };
     if (copies_.named()) {
       return copies_.run(load, environment_);
+    }
+    if (databases_.named()) {
+      return databases_.run(load, environment_);
     }
     if (imports_.named()) {
       return imports_.run(load, environment_);
@@ -273,6 +278,7 @@ class Commands {
   const CommandEnvironment& environment_;
   SettingFlags flags_;
   CopyCommands copies_;
+  DbCommands databases_;
   ImportCommands imports_;
   TrashCommands trash_;
   FsckCommand fsck_;

@@ -108,7 +108,7 @@ class LockedSource final : public backup::Source {
  public:
   static Result<std::unique_ptr<backup::Source>> open(const Settings& settings) {
     const auto database = database_path(settings);
-    if (!TRY(sys::exists(database))) {
+    if (settings.database_url.starts_with("sqlite:") && !TRY(sys::exists(database))) {
       return Error{Code::kNotFound,
                    Subject::kConfiguration,
                    fmt::format("there is no installation: {} does not exist", database.string()),

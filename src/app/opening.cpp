@@ -24,11 +24,14 @@ std::optional<std::string> variable(std::string_view name) {
 }  // namespace
 
 Result<std::unique_ptr<db::Database>> open_database(const Settings& settings, const Clock& clock,
-                                                    log::Logger logger) {
+                                                    log::Logger logger, Schema schema) {
   if (!settings.database_url.starts_with("sqlite:")) {
-    return db::open_server_database(TRY(db::parse_server_url(settings.database_url)), logger);
+    db::ServerOptions server = TRY(db::parse_server_url(settings.database_url));
+    server.migrate = schema == Schema::kCurrent;
+    return db::open_server_database(server, logger);
   }
   db::SqliteOptions options;
+  options.migrate = schema == Schema::kCurrent;
   options.path = database_path(settings);
   return std::unique_ptr<db::Database>(TRY(db::SqliteDatabase::open(options, clock, logger)));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -17,10 +18,13 @@
 
 namespace roadstead::app {
 
+/// What becomes of a schema that is older than this program.
+enum class Schema : std::uint8_t { kCurrent, kAsItIs };
 /// The database and the store that the settings name. The only place that chooses between kinds of
 /// them.
 Result<std::unique_ptr<db::Database>> open_database(const Settings& settings, const Clock& clock,
-                                                    log::Logger logger);
+                                                    log::Logger logger,
+                                                    Schema schema = Schema::kCurrent);
 /// `observer` may be null; it outlives the store.
 Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings,
                                                        storage::S3Observer* observer = nullptr);

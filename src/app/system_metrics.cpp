@@ -4,6 +4,32 @@
 #include "sys/process.h"
 
 namespace roadstead::app {
+namespace {
+
+/// Of a database server.
+void export_connections(metrics::Registry& metrics, const db::Database& database) {
+  auto& busy = metrics.gauge("roadstead_database_connections_busy", "Connections in use");
+  auto& idle = metrics.gauge("roadstead_database_connections_idle", "Connections kept for later");
+  auto& connects = metrics.gauge("roadstead_database_connects_total", "Connections opened");
+  auto& losses = metrics.gauge("roadstead_database_losses_total",
+                               "Connections that broke or did not answer in time");
+  auto& retries = metrics.gauge("roadstead_database_retries_total",
+                                "Transactions run again after a conflict or a loss");
+  auto& refusals =
+      metrics.gauge("roadstead_database_refusals_total",
+                    "Sessions refused: no connection was free, or the server is away");
+  metrics.before_scrape([&] {
+    const db::Statistics statistics = database.statistics();
+    busy.set(static_cast<double>(statistics.connections_busy));
+    idle.set(static_cast<double>(statistics.connections_idle));
+    connects.set(static_cast<double>(statistics.connects));
+    losses.set(static_cast<double>(statistics.connection_losses));
+    retries.set(static_cast<double>(statistics.retries));
+    refusals.set(static_cast<double>(statistics.refusals));
+  });
+}
+
+}  // namespace
 
 void export_process(metrics::Registry& metrics, const db::Database& database,
                     const sys::ThreadPool& workers) {
@@ -44,6 +70,9 @@ void export_process(metrics::Registry& metrics, const db::Database& database,
     write_queue.set(static_cast<double>(statistics.write_queue_length));
     wal.set(static_cast<double>(statistics.wal_bytes));
   });
+  if (!database.reads_are_local()) {
+    export_connections(metrics, database);
+  }
 }
 
 void export_tokens(metrics::Registry& metrics, const auth::TokenService& tokens) {

@@ -140,9 +140,11 @@ std::string mask_password(std::string_view url) {
 
 Result<std::unique_ptr<Database>> open_server_database(const ServerOptions& options,
                                                        log::Logger logger) {
-  const int applied = TRY(migrate_server(options));
-  if (applied > 0) {
-    logger.info("database schema updated", {{"migrations", applied}});
+  if (options.migrate) {
+    const int applied = TRY(migrate_server(options));
+    if (applied > 0) {
+      logger.info("database schema updated", {{"migrations", applied}});
+    }
   }
   return std::unique_ptr<Database>(std::make_unique<internal::ServerDatabase>(
       connector(options), internal::ServerPool::Options{options.pool_size, options.acquire_time},

@@ -27,6 +27,7 @@ struct ServerOptions {
   std::chrono::seconds statement_time{30};
   std::chrono::seconds acquire_time{5};
   bool prepared_statements = true;
+  bool migrate = true;           ///< Whether open_server_database() brings the schema up to date.
   const Clock* clock = nullptr;  ///< For tests: instead of the server's. Outlives the database.
 };
 
@@ -36,7 +37,8 @@ Result<ServerOptions> parse_server_url(std::string_view url);
 /// The URL with its password masked, for logs.
 std::string mask_password(std::string_view url);
 
-/// Connects, and brings the schema up to date under a lock that all processes take. Errors:
+/// Connects, and brings the schema up to date under a lock that all processes take, or leaves it as
+/// it is. Errors:
 /// kPrecondition when the schema is newer than this program, or the server older than we support;
 /// kUnavailable when it cannot be reached; kInvalid for a bad URL.
 Result<std::unique_ptr<Database>> open_server_database(const ServerOptions& options,

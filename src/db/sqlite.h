@@ -17,6 +17,7 @@ namespace roadstead::db {
 struct SqliteOptions {
   std::filesystem::path path;  ///< The file; its directory exists.
   std::string vfs{};           ///< Name of a registered SQLite VFS, for fault injection; or empty.
+  bool migrate = true;   ///< Whether open() brings the schema up to date.
   std::size_t readers_max = 64;  ///< Idle read connections kept.
   std::size_t write_queue_max =
       4096;                     ///< Write functions waiting; more are refused with kUnavailable.
@@ -28,7 +29,8 @@ struct SqliteOptions {
 
 class SqliteDatabase : public Database {
  public:
-  /// Opens or creates the file in WAL mode with synchronous=FULL and applies missing migrations.
+  /// Opens or creates the file in WAL mode with synchronous=FULL and applies missing migrations,
+  /// if it is to.
   /// Errors: kPrecondition when the schema is newer than this program.
   static Result<std::unique_ptr<SqliteDatabase>> open(const SqliteOptions& options,
                                                       const Clock& clock, log::Logger logger);

@@ -209,7 +209,9 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const SqliteOptions
                                                              const Clock& clock,
                                                              log::Logger logger) {
   auto writer = TRY(SqliteConnection::open(connection_options(options, Access::kWrite)));
-  TRY(apply_migrations(*writer, clock, logger));
+  if (options.migrate) {
+    TRY(apply_migrations(*writer, clock, logger));
+  }
   auto checkpointer = std::make_unique<SqliteCheckpointer>(TRY(open_for_checkpoints(options)),
                                                            options.wal_size_max, logger);
   report_commits(*writer, *checkpointer);

@@ -15,6 +15,8 @@ namespace {
 /// Transactions of a busy repository meet again and again; each round at least one of them gets
 /// through.
 constexpr int kConflictsMax = 20;
+/// Who met others for so long is told that the database is busy.
+constexpr std::chrono::seconds kConflictTime{15};
 /// A race for a unique name is over after one more look; a violation that stays is the answer.
 constexpr int kViolationsMax = 3;
 /// One that was lost while idle, and one more.
@@ -35,7 +37,7 @@ class Attempts {
   bool again(Failure failure) {
     switch (failure) {
       case Failure::kConflict:
-        if (++conflicts_ > kConflictsMax) {
+        if (++conflicts_ > kConflictsMax || Clock::now() - start_ > kConflictTime) {
           return false;
         }
         back_off(conflicts_);
@@ -52,6 +54,8 @@ class Attempts {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start_ = Clock::now();
   int conflicts_ = 0;
   int violations_ = 0;
   int losses_ = 0;
