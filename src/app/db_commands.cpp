@@ -36,7 +36,8 @@ class Opened {
     Opened opened(settings.database_url);
     if (is_embedded(settings.database_url)) {
       if (!TRY(sys::exists(database_path(settings)))) {
-        return Error{Code::kNotFound, Subject::kConfiguration,
+        return Error{Code::kNotFound,
+                     Subject::kConfiguration,
                      fmt::format("there is no database: {} does not exist",
                                  database_path(settings).string()),
                      {}};
@@ -44,8 +45,8 @@ class Opened {
       opened.directory_.emplace(
           TRY(DataDirectory::open(settings.data_dir, settings.secret_key_file)));
     }
-    opened.database_ = TRY(open_database(settings, opened.own_->clock,
-                                         log::Logger(opened.own_->sink), schema));
+    opened.database_ =
+        TRY(open_database(settings, opened.own_->clock, log::Logger(opened.own_->sink), schema));
     return opened;
   }
   /// One to copy into. A file must be new.
@@ -81,9 +82,9 @@ class Opened {
 };
 
 std::string describe_status(const Settings& settings, const db::DatabaseStatus& status) {
-  std::string text = fmt::format("database: {}\nengine: {}\nschema version: {}\n",
-                                 db::mask_password(settings.database_url), status.engine,
-                                 status.version);
+  std::string text =
+      fmt::format("database: {}\nengine: {}\nschema version: {}\n",
+                  db::mask_password(settings.database_url), status.engine, status.version);
   if (status.too_new) {
     return text + "this program is older than the schema, or a copy did not finish\n";
   }

@@ -15,9 +15,8 @@ void export_connections(metrics::Registry& metrics, const db::Database& database
                                "Connections that broke or did not answer in time");
   auto& retries = metrics.gauge("roadstead_database_retries_total",
                                 "Transactions run again after a conflict or a loss");
-  auto& refusals =
-      metrics.gauge("roadstead_database_refusals_total",
-                    "Sessions refused: no connection was free, or the server is away");
+  auto& refusals = metrics.gauge("roadstead_database_refusals_total",
+                                 "Sessions refused: no connection was free, or the server is away");
   metrics.before_scrape([&] {
     const db::Statistics statistics = database.statistics();
     busy.set(static_cast<double>(statistics.connections_busy));

@@ -117,17 +117,16 @@ class TableCopy {
     }
     params.emplace_back(limit);
     std::vector<Values> page;
-    TRY(source.each(fmt::format("SELECT {} FROM {}{} ORDER BY {} LIMIT ?", columns_, table_.name,
-                                where, key_),
-                    params, [&](const Row& row) {
-                      Values values;
-                      for (std::size_t i = 0; i < table_.columns.size(); ++i) {
-                        values.push_back(
-                            value_of(row, static_cast<int>(i), table_.columns[i].kind));
-                      }
-                      page.push_back(std::move(values));
-                      return true;
-                    }));
+    TRY(source.each(
+        fmt::format("SELECT {} FROM {}{} ORDER BY {} LIMIT ?", columns_, table_.name, where, key_),
+        params, [&](const Row& row) {
+          Values values;
+          for (std::size_t i = 0; i < table_.columns.size(); ++i) {
+            values.push_back(value_of(row, static_cast<int>(i), table_.columns[i].kind));
+          }
+          page.push_back(std::move(values));
+          return true;
+        }));
     return page;
   }
 
@@ -180,8 +179,7 @@ Result<std::int64_t> version_of(Database& database) {
   return database.read([](ReadSession& session) { return schema_version(session); });
 }
 
-Result<void> check_ends(Database& source, Database& target,
-                        const std::vector<TableShape>& tables) {
+Result<void> check_ends(Database& source, Database& target, const std::vector<TableShape>& tables) {
   const std::int64_t from = TRY(version_of(source));
   const std::int64_t to = TRY(version_of(target));
   if (from != to || from != embedded_migrations().back().version) {
@@ -193,8 +191,8 @@ Result<void> check_ends(Database& source, Database& target,
       const auto row = TRY(session.first(fmt::format("SELECT 1 FROM {} LIMIT 1", table.name), {},
                                          [](const Row&) { return true; }));
       if (row) {
-        return refused(fmt::format(
-            "the database to copy into is not empty: there are rows in {}", table.name));
+        return refused(fmt::format("the database to copy into is not empty: there are rows in {}",
+                                   table.name));
       }
     }
     return {};

@@ -167,8 +167,8 @@ TEST(TableShapes, AreThoseOfTheSchema) {
       key += table.columns[column].name + ' ';
     }
     EXPECT_EQ(columns, words("SELECT name FROM pragma_table_info(?) ORDER BY cid", {table.name}));
-    EXPECT_EQ(key, words("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk",
-                         {table.name}));
+    EXPECT_EQ(
+        key, words("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", {table.name}));
     names.insert(table.name);
   }
   const std::string tables = words(
@@ -274,14 +274,13 @@ TEST(Copy, AnUnfinishedOneCannotBeOpened) {
   auto target = open_file(directory.path() / "target");
   fill(*source);
   // In the middle something of ours stands where a row of theirs belongs.
-  const auto failed = copy_database({*source, Engine::kSqlite}, {*target, Engine::kSqlite},
-                                    [&](std::string_view table) {
-                                      if (table == "tag_history") {
-                                        EXPECT_TRUE(target->write([&](WriteSession& session) {
-                                          return insert(session, shape_of(table), 300);
-                                        }));
-                                      }
-                                    });
+  const auto failed = copy_database(
+      {*source, Engine::kSqlite}, {*target, Engine::kSqlite}, [&](std::string_view table) {
+        if (table == "tag_history") {
+          EXPECT_TRUE(target->write(
+              [&](WriteSession& session) { return insert(session, shape_of(table), 300); }));
+        }
+      });
   ASSERT_FALSE(failed);
   EXPECT_NE(failed.error().message.find("tag_history"), std::string::npos);
   target.reset();

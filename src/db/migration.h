@@ -57,8 +57,8 @@ inline constexpr std::string_view kVersionTable =
 inline constexpr int kUnfinishedCopy = 1'000'000'000;
 /// The version of the schema; 0 when there is nothing but that table.
 Result<std::int64_t> schema_version(ReadSession& session);
-/// Errors: kPrecondition when that version is newer than the last migration, or the database is half
-/// a copy.
+/// Errors: kPrecondition when that version is newer than the last migration, or the database is
+/// half a copy.
 Result<void> check_schema_version(std::int64_t current, std::span<const Migration> migrations);
 /// Writes down that a migration was applied.
 Result<void> record_migration(WriteSession& session, const Migration& migration);

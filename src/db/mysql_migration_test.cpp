@@ -39,7 +39,8 @@ class MysqlMigrationTest : public ::testing::Test {
 
 constexpr std::string_view kTable = "CREATE TABLE a (id {id}, n {int} NOT NULL);\n";
 constexpr std::string_view kIndex = "CREATE INDEX a_n ON a (n);\n";
-constexpr std::string_view kColumn = "ALTER TABLE a ADD COLUMN t {text} NOT NULL DEFAULT {empty};\n";
+constexpr std::string_view kColumn =
+    "ALTER TABLE a ADD COLUMN t {text} NOT NULL DEFAULT {empty};\n";
 constexpr std::string_view kRow = "INSERT INTO a (n) VALUES (7);\n";
 constexpr std::string_view kBroken = "CREATE TABLE broken;\n";
 

@@ -52,8 +52,7 @@ TEST(MysqlSql, ComparisonsOfRowsBecomeRanges) {
   EXPECT_EQ(pair.order, (Order{0, 1, 2, 1, 3}));
   EXPECT_EQ(pair.parameters, 4U);
   const MysqlSql three = render_mysql("WHERE (a, b, c) < (?, ?, ?)");
-  EXPECT_EQ(three.text,
-            "WHERE ((a = ? AND b = ? AND c < ?) OR (a = ? AND b < ?) OR (a < ?))");
+  EXPECT_EQ(three.text, "WHERE ((a = ? AND b = ? AND c < ?) OR (a = ? AND b < ?) OR (a < ?))");
   EXPECT_EQ(three.order, (Order{0, 1, 2, 0, 1, 0}));
   EXPECT_EQ(three.parameters, 3U);
 }
@@ -71,35 +70,35 @@ TEST(MysqlSql, OtherBracketsStay) {
 /// Words that one of MySQL 8.0 to 9 and MariaDB 10.6 to 11 reserves, of those that name things like
 /// ours.
 constexpr std::array<std::string_view, 128> kReserved = {
-    "accessible", "add",        "all",       "alter",      "analyze",    "and",       "as",
-    "asc",        "before",     "between",   "bigint",     "binary",     "blob",      "body",
-    "both",       "by",         "call",      "cascade",    "case",       "change",    "char",
-    "character",  "check",      "collate",   "column",     "condition",  "constraint", "continue",
-    "convert",    "create",     "cross",     "cube",       "cursor",     "database",  "databases",
-    "dec",        "decimal",    "declare",   "default",    "delayed",    "delete",    "desc",
-    "describe",   "distinct",   "div",       "double",     "drop",       "dual",      "each",
-    "else",       "empty",      "enclosed",  "escaped",    "except",     "exists",    "exit",
-    "explain",    "fetch",      "float",     "for",        "force",      "foreign",   "from",
-    "fulltext",   "function",   "general",   "generated",  "get",        "grant",     "group",
-    "grouping",   "groups",     "having",    "if",         "ignore",     "in",        "index",
-    "inner",      "insert",     "int",       "integer",    "intersect",  "interval",  "into",
-    "is",         "iterate",    "join",      "key",        "keys",       "kill",      "lag",
-    "lateral",    "lead",       "leave",     "left",       "library",    "like",      "limit",
-    "lines",      "load",       "lock",      "long",       "loop",       "manual",    "match",
-    "mod",        "natural",    "not",       "null",       "of",         "offset",    "on",
-    "option",     "or",         "order",     "out",        "over",       "parallel",  "partition",
-    "precision",  "primary",    "qualify",   "range",      "rank",       "read",      "system",
+    "accessible", "add",      "all",      "alter",     "analyze",   "and",        "as",
+    "asc",        "before",   "between",  "bigint",    "binary",    "blob",       "body",
+    "both",       "by",       "call",     "cascade",   "case",      "change",     "char",
+    "character",  "check",    "collate",  "column",    "condition", "constraint", "continue",
+    "convert",    "create",   "cross",    "cube",      "cursor",    "database",   "databases",
+    "dec",        "decimal",  "declare",  "default",   "delayed",   "delete",     "desc",
+    "describe",   "distinct", "div",      "double",    "drop",      "dual",       "each",
+    "else",       "empty",    "enclosed", "escaped",   "except",    "exists",     "exit",
+    "explain",    "fetch",    "float",    "for",       "force",     "foreign",    "from",
+    "fulltext",   "function", "general",  "generated", "get",       "grant",      "group",
+    "grouping",   "groups",   "having",   "if",        "ignore",    "in",         "index",
+    "inner",      "insert",   "int",      "integer",   "intersect", "interval",   "into",
+    "is",         "iterate",  "join",     "key",       "keys",      "kill",       "lag",
+    "lateral",    "lead",     "leave",    "left",      "library",   "like",       "limit",
+    "lines",      "load",     "lock",     "long",      "loop",      "manual",     "match",
+    "mod",        "natural",  "not",      "null",      "of",        "offset",     "on",
+    "option",     "or",       "order",    "out",       "over",      "parallel",   "partition",
+    "precision",  "primary",  "qualify",  "range",     "rank",      "read",       "system",
     "trigger",    "window"};
 constexpr std::array<std::string_view, 61> kReservedToo = {
-    "procedure",  "purge",     "real",       "recursive", "references", "regexp",     "release",
-    "rename",     "repeat",    "replace",    "require",   "resignal",   "restrict",   "return",
-    "returning",  "revoke",    "right",      "row",       "row_number", "rows",       "schema",
-    "select",     "sensitive", "separator",  "set",       "show",       "signal",     "slow",
-    "smallint",   "spatial",   "specific",   "sql",       "ssl",        "starting",   "stored",
-    "table",      "tables",    "terminated", "text",      "then",       "to",         "trailing",
-    "undo",       "union",     "unique",     "unlock",    "unsigned",   "update",     "usage",
-    "use",        "using",     "values",     "varchar",   "varying",    "virtual",    "when",
-    "where",      "while",     "with",       "write",     "xor"};
+    "procedure", "purge",     "real",       "recursive", "references", "regexp",   "release",
+    "rename",    "repeat",    "replace",    "require",   "resignal",   "restrict", "return",
+    "returning", "revoke",    "right",      "row",       "row_number", "rows",     "schema",
+    "select",    "sensitive", "separator",  "set",       "show",       "signal",   "slow",
+    "smallint",  "spatial",   "specific",   "sql",       "ssl",        "starting", "stored",
+    "table",     "tables",    "terminated", "text",      "then",       "to",       "trailing",
+    "undo",      "union",     "unique",     "unlock",    "unsigned",   "update",   "usage",
+    "use",       "using",     "values",     "varchar",   "varying",    "virtual",  "when",
+    "where",     "while",     "with",       "write",     "xor"};
 
 /// The lower-case words of a text that can be names.
 std::set<std::string> names_in(std::string_view text) {

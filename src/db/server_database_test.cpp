@@ -110,9 +110,8 @@ TEST_P(ServerDatabaseTest, ValuesComeBack) {
     all_bytes += static_cast<char>(i);
   }
   const std::string text = "It's \\n \"quoted\" \xc3\xa4 \xf0\x9f\x9a\xa2 ? %s $1";
-  for (const std::int64_t number :
-       {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1}, std::int64_t{0},
-        std::numeric_limits<std::int64_t>::max()}) {
+  for (const std::int64_t number : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1},
+                                    std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {
     const auto id = insert_value(*database, number, text, std::as_bytes(std::span(all_bytes)));
     ASSERT_TRUE(id) << describe(id.error());
     EXPECT_EQ(value_at(*database, *id), (Value{false, false, false, number, text, all_bytes}));
@@ -123,8 +122,7 @@ TEST_P(ServerDatabaseTest, NullAndEmptyDiffer) {
   const auto database = database_with_values();
   const auto null = insert_value(*database, std::optional<int>(), nullptr, nullptr);
   EXPECT_EQ(value_at(*database, null.value()), (Value{true, true, true, 0, "", ""}));
-  const auto empty =
-      insert_value(*database, 0, std::string_view(), std::span<const std::byte>());
+  const auto empty = insert_value(*database, 0, std::string_view(), std::span<const std::byte>());
   EXPECT_EQ(value_at(*database, empty.value()), (Value{false, false, false, 0, "", ""}));
 }
 
@@ -163,8 +161,8 @@ TEST_P(ServerDatabaseTest, NamesAreComparedByteByByte) {
     return session.all("SELECT name FROM property WHERE name >= ? ORDER BY name LIMIT 20", {"A"},
                        [](const Row& row) { return std::string(row.text(0)); });
   });
-  EXPECT_EQ(names.value(), (std::vector<std::string>{"A", "B", "a", "a ", "a-", "a.", "a/", "b",
-                                                     "\xc3\xa4"}));
+  EXPECT_EQ(names.value(),
+            (std::vector<std::string>{"A", "B", "a", "a ", "a-", "a.", "a/", "b", "\xc3\xa4"}));
   EXPECT_EQ(get(*database, "a "), "a ");
   EXPECT_EQ(get(*database, "a"), "a");
 }
@@ -175,8 +173,8 @@ TEST_P(ServerDatabaseTest, RowsAreComparedInOrder) {
     ASSERT_TRUE(insert_value(*database, n, nullptr, nullptr));
   }
   const auto page = [&](std::string_view operation) {
-    const std::string sql =
-        "SELECT id FROM v WHERE (n, id) " + std::string(operation) + " (?, ?) ORDER BY n, id LIMIT 9";
+    const std::string sql = "SELECT id FROM v WHERE (n, id) " + std::string(operation) +
+                            " (?, ?) ORDER BY n, id LIMIT 9";
     return database
         ->read([&](ReadSession& session) {
           return session.all(sql, {2, 1}, [](const Row& row) { return row.integer(0); });
@@ -194,8 +192,7 @@ TEST_P(ServerDatabaseTest, IdsRiseAndMatchedRowsCount) {
   EXPECT_EQ(insert_value(*database, 1, nullptr, nullptr).value(), 1);
   EXPECT_EQ(insert_value(*database, 2, nullptr, nullptr).value(), 2);
   const auto change = [&](std::string_view sql) {
-    return database->write([&](WriteSession& session) { return session.execute(sql, {}); })
-        .value();
+    return database->write([&](WriteSession& session) { return session.execute(sql, {}); }).value();
   };
   EXPECT_EQ(change("UPDATE v SET n = 3"), 2);
   EXPECT_EQ(change("UPDATE v SET n = 3"), 2) << "rows that were so before count, too";
@@ -601,8 +598,7 @@ TEST_P(ServerDatabaseTest, ManyThreadsShareFewConnections) {
 
 TEST_P(ServerDatabaseTest, WhoStartTogetherMigrateOnce) {
   begin_without_tables();
-  std::array<Result<std::unique_ptr<Database>>, 3> opened{
-      Error{}, Error{}, Error{}};
+  std::array<Result<std::unique_ptr<Database>>, 3> opened{Error{}, Error{}, Error{}};
   std::vector<std::thread> threads;
   for (auto& slot : opened) {
     threads.emplace_back([&] { slot = server().try_open(); });
@@ -628,11 +624,11 @@ TEST_P(ServerDatabaseTest, ANewerSchemaIsRefused) {
 TEST_P(ServerDatabaseTest, AServerThatIsNotThereIsUnavailableAndNoPasswordIsTold) {
   const SystemClock clock;
   log::Sink sink(2, log::Format::kText, log::Level::kError, clock);
-  const auto none = open_server_database(
-      parse_server_url(postgresql() ? "postgresql://u:s3cret@127.0.0.1:1/d"
-                                    : "mysql://u:s3cret@127.0.0.1:1/d")
-          .value(),
-      log::Logger(sink));
+  const auto none =
+      open_server_database(parse_server_url(postgresql() ? "postgresql://u:s3cret@127.0.0.1:1/d"
+                                                         : "mysql://u:s3cret@127.0.0.1:1/d")
+                               .value(),
+                           log::Logger(sink));
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Code::kUnavailable);
   EXPECT_EQ(describe(none.error()).find("s3cret"), std::string::npos);

@@ -17,7 +17,7 @@ namespace roadstead::db {
 struct SqliteOptions {
   std::filesystem::path path;  ///< The file; its directory exists.
   std::string vfs{};           ///< Name of a registered SQLite VFS, for fault injection; or empty.
-  bool migrate = true;   ///< Whether open() brings the schema up to date.
+  bool migrate = true;         ///< Whether open() brings the schema up to date.
   std::size_t readers_max = 64;  ///< Idle read connections kept.
   std::size_t write_queue_max =
       4096;                     ///< Write functions waiting; more are refused with kUnavailable.

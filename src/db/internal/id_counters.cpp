@@ -32,8 +32,8 @@ Result<std::int64_t> last_id(const CopyEnd& end, const std::string& table) {
     const auto number = [](const Row& row) { return row.integer(0); };
     const auto counted = TRY(session.first(counter_query(end.engine), {table}, number));
     // An id that was given by hand need not be counted.
-    const auto highest = TRY(session.first(
-        fmt::format("SELECT COALESCE(MAX(id), 0) FROM {}", table), {}, number));
+    const auto highest =
+        TRY(session.first(fmt::format("SELECT COALESCE(MAX(id), 0) FROM {}", table), {}, number));
     return std::max(counted.value_or(0), highest.value_or(0));
   });
 }
@@ -50,9 +50,8 @@ Result<void> set_last_id(const CopyEnd& end, const std::string& table, std::int6
                             {table, last}));
         return {};
       case Engine::kPostgresql:
-        return session.each(
-            fmt::format("SELECT setval({}, CAST(? AS bigint), true)", kSequenceOf), {table, last},
-            [](const Row&) { return true; });
+        return session.each(fmt::format("SELECT setval({}, CAST(? AS bigint), true)", kSequenceOf),
+                            {table, last}, [](const Row&) { return true; });
       case Engine::kMysql:
         TRY(session.execute(fmt::format("ALTER TABLE {} AUTO_INCREMENT = {}", table, last + 1),
                             {}));

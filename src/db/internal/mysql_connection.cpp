@@ -1,8 +1,5 @@
 #include "db/internal/mysql_connection.h"
 
-#include <errmsg.h>
-#include <mysql.h>
-#include <mysqld_error.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -12,7 +9,10 @@
 #include <optional>
 #include <utility>
 
+#include <errmsg.h>
 #include <fmt/format.h>
+#include <mysql.h>
+#include <mysqld_error.h>
 
 #include "db/internal/mysql_errors.h"
 #include "db/internal/mysql_url.h"
@@ -33,8 +33,7 @@ constexpr unsigned long kOldestMysql = 80'017;     // 8.0.17, the first with utf
 constexpr unsigned long kOldestMariadb = 100'600;  // 10.6.0
 
 // The session's time zone is UTC, where no hour comes twice.
-constexpr std::string_view kReadClock =
-    "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
+constexpr std::string_view kReadClock = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
 
 Error unavailable(std::string_view why) {
   return Error{Code::kUnavailable, Subject::kDatabase, fmt::format("database: {}", why), {}};
@@ -114,8 +113,8 @@ Result<void> MysqlConnection::reach() {
   const bool local = !address.socket.empty();
   // Only constants of ours are several statements at once; all else is prepared, which takes one.
   const unsigned long flags = CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS;
-  if (mysql_real_connect(handle_, local ? "localhost" : address.host.c_str(),
-                         address.user.c_str(), address.password.c_str(), address.database.c_str(),
+  if (mysql_real_connect(handle_, local ? "localhost" : address.host.c_str(), address.user.c_str(),
+                         address.password.c_str(), address.database.c_str(),
                          local ? 0 : address.port, local ? address.socket.c_str() : nullptr,
                          flags) == nullptr) {
     return lost(mysql_error(handle_));
@@ -287,7 +286,8 @@ Result<std::int64_t> MysqlConnection::insert(std::string_view sql, Params params
 }
 
 Result<void> MysqlConnection::begin_read() {
-  TRY(run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;"
+  TRY(
+      run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;"
           "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"));
   in_transaction_ = true;
   return {};

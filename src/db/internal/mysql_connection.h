@@ -66,8 +66,8 @@ class MysqlConnection final : public ServerConnection {
   };
   struct Prepared {
     std::unique_ptr<st_mysql_stmt, Close> statement;
-    std::vector<std::uint16_t> order;    ///< Which parameter each placeholder takes.
-    std::size_t parameters = 0;          ///< As the portable text has them.
+    std::vector<std::uint16_t> order;  ///< Which parameter each placeholder takes.
+    std::size_t parameters = 0;        ///< As the portable text has them.
   };
   using Statements = std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>>;
 

@@ -54,7 +54,8 @@ bool is_lost(unsigned number) {
       return true;
     default:
       // The library's own: nothing of what it says leaves a connection that can be used.
-      return (number >= CR_MIN_ERROR && number <= CR_MAX_ERROR) || (number >= 5000 && number < 5100);
+      return (number >= CR_MIN_ERROR && number <= CR_MAX_ERROR) ||
+             (number >= 5000 && number < 5100);
   }
 }
 

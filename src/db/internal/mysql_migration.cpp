@@ -17,8 +17,7 @@ namespace {
 constexpr std::chrono::hours kStatementTime{6};
 constexpr int kLockSeconds = 120;
 // Locks are the whole server's, and their names have 64 characters at most.
-constexpr std::string_view kTakeLock =
-    "SELECT GET_LOCK(CONCAT('roadstead ', SHA1(DATABASE())), ?)";
+constexpr std::string_view kTakeLock = "SELECT GET_LOCK(CONCAT('roadstead ', SHA1(DATABASE())), ?)";
 
 constexpr std::string_view kProgressTable =
     "CREATE TABLE IF NOT EXISTS schema_progress (\n"

@@ -1,9 +1,9 @@
 #include "db/internal/mysql_values.h"
 
-#include <mysql.h>
-
 #include <charconv>
 #include <cstring>
+
+#include <mysql.h>
 
 #include "base/check.h"
 

@@ -34,8 +34,10 @@ const Dialect& portable_dialect() {
 }
 
 Error strange(std::string_view text) {
-  return Error{Code::kInternal, Subject::kDatabase,
-               fmt::format("migration: what is this? {}", text.substr(0, 80)), {}};
+  return Error{Code::kInternal,
+               Subject::kDatabase,
+               fmt::format("migration: what is this? {}", text.substr(0, 80)),
+               {}};
 }
 
 std::string_view take_word(std::string_view& text) {
@@ -93,8 +95,7 @@ Result<TableShape> created(std::string_view statement) {
   bool first = true;
   for (const std::string_view line : split(statement, '\n')) {
     const std::string_view definition = trim(line);
-    if (std::exchange(first, false) || definition == ")" ||
-        definition.starts_with(kForeignKey)) {
+    if (std::exchange(first, false) || definition == ")" || definition.starts_with(kForeignKey)) {
       continue;
     }
     TRY(definition.starts_with(kPrimaryKey) ? set_key(table, definition)

@@ -156,13 +156,14 @@ std::vector<std::string> ScratchServer::rows(std::string_view sql) const {
 
 std::size_t ScratchServer::kill_sessions() const {
   if (engine_ == ServerEngine::kPostgresql) {
-    return rows("SELECT CAST(pg_terminate_backend(pid) AS text) FROM pg_stat_activity WHERE pid <> "
-                "pg_backend_pid() AND datname = current_database()")
+    return rows(
+               "SELECT CAST(pg_terminate_backend(pid) AS text) FROM pg_stat_activity WHERE pid <> "
+               "pg_backend_pid() AND datname = current_database()")
         .size();
   }
-  const auto sessions =
-      rows("SELECT CAST(id AS CHAR) FROM information_schema.processlist WHERE id <> "
-           "CONNECTION_ID() AND db = DATABASE()");
+  const auto sessions = rows(
+      "SELECT CAST(id AS CHAR) FROM information_schema.processlist WHERE id <> "
+      "CONNECTION_ID() AND db = DATABASE()");
   for (const std::string& session : sessions) {
     run("KILL " + session);
   }
