@@ -84,7 +84,9 @@ Result<registry::Options> registry_options(const Settings& settings) {
   options.uploads_per_identity_max = settings.uploads_per_identity_max;
   options.free_space_floor = ByteCount{settings.free_space_floor.value};
   options.sparse_indexes = settings.sparse_indexes;
-  options.boot_id = TRY(sys::boot_id());
+  // What is staged in an object store outlives this machine's boot, and serves other machines too.
+  options.boot_id =
+      settings.storage_url.starts_with("s3:") ? "object store" : TRY(sys::boot_id());
   return options;
 }
 
