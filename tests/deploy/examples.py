@@ -49,6 +49,18 @@ def check_variables(names, where):
     check(not unknown, f"{where}: there are no settings {unknown}")
 
 
+def accepts(environment):
+    """Whether this program takes these settings: a database or a store that it cannot work with is refused."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ROADSTEAD_")}
+    done = subprocess.run([find_binary(), "config", "check"], env={**clean, **environment}, capture_output=True, text=True,
+                          timeout=30, check=False)
+    return done.returncode == 0
+
+
+def has_path(server, path):
+    return server.request("GET", path, authenticated=False)[0] != 404
+
+
 def free_port():
     """A port that nobody used a moment ago. The program's own are 0; this is for those that cannot be told."""
     with socket.socket() as listener:
