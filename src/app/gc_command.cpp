@@ -5,8 +5,10 @@
 #include "app/admin.h"
 #include "app/data_directory.h"
 #include "app/opening.h"
+#include "app/version.h"
 #include "base/log.h"
 #include "registry/options.h"
+#include "replica/member.h"
 #include "sys/process.h"
 
 namespace roadstead::app {
@@ -104,7 +106,9 @@ Result<Progress> collect_here(const Settings& settings, const gc::Parameters& pa
   const auto store = TRY(open_store(settings));
   storage::DigestLocks locks;
   const registry::Options options = TRY(registry_options(settings));
-  gc::Collector collector({stopped->database(), *store, locks, options, stopped->logger()},
+  const auto member = TRY(replica::Member::join(
+      stopped->database(), {sys::host_name(), "gc", std::string(kVersion)}, stopped->logger()));
+  gc::Collector collector({stopped->database(), *store, locks, options, *member, stopped->logger()},
                           {std::chrono::seconds{0}, false, {}});
   const gc::RunId id = TRY(collector.trigger(parameters, kOperator));
   return follow(print, [&](std::int64_t after) {

@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "http/probe.h"
-#include "json/json.h"
 #include "sys/file.h"
 
 namespace roadstead::app {
@@ -16,8 +15,6 @@ namespace {
 constexpr std::chrono::seconds kProbeTime{4};
 constexpr std::size_t kUrlsMax = 4096;
 constexpr std::string_view kReady = "/readyz";
-/// Of servers that have no /readyz: 200 in any case, the body tells.
-constexpr std::string_view kHealth = "/api/v2.0/health";
 
 /// The first address that the server of this data directory listens on. A wildcard is no address
 /// to ask: loopback is one of those that it stands for.
@@ -40,12 +37,6 @@ Result<std::string> own_url(const Settings& settings) {
   return url;
 }
 
-bool is_healthy(const http::ProbeAnswer& answer) {
-  const auto document = json::Document::parse(answer.body);
-  return answer.status == 200 && document &&
-         document->root()["status"].as_string() == std::optional<std::string_view>("healthy");
-}
-
 }  // namespace
 
 Result<std::string> ask_health(const Settings& settings, const std::string& url) {
@@ -56,13 +47,8 @@ Result<std::string> ask_health(const Settings& settings, const std::string& url)
   while (base.ends_with('/')) {
     base.pop_back();
   }
-  http::ProbeAnswer answer = TRY(http::probe(base + std::string(kReady), kProbeTime));
-  bool healthy = answer.status == 200;
-  if (answer.status == 404) {
-    answer = TRY(http::probe(base + std::string(kHealth), kProbeTime));
-    healthy = is_healthy(answer);
-  }
-  if (!healthy) {
+  const http::ProbeAnswer answer = TRY(http::probe(base + std::string(kReady), kProbeTime));
+  if (answer.status != 200) {
     return Error{Code::kUnavailable,
                  Subject::kNone,
                  fmt::format("{} cannot serve: status {}: {}", base, answer.status, answer.body),

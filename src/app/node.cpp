@@ -15,6 +15,7 @@
 #include "app/opening.h"
 #include "app/program.h"
 #include "app/project_content.h"
+#include "app/readiness.h"
 #include "app/store_metrics.h"
 #include "app/system_metrics.h"
 #include "app/trash_requests.h"
@@ -25,6 +26,7 @@
 #include "registry/history.h"
 #include "registry/remove.h"
 #include "registry/upkeep.h"
+#include "replica/member.h"
 #include "sys/local_socket.h"
 #include "sys/process.h"
 
@@ -81,6 +83,18 @@ http::Limits http_limits(const Settings& settings) {
   return limits;
 }
 
+bool has_role(const Settings& settings, std::string_view role) {
+  return std::find(settings.roles.begin(), settings.roles.end(), role) != settings.roles.end();
+}
+
+/// Whether the store answers; that nothing lies at this place is an answer.
+Result<void> probe_store(storage::BlobStore& store) {
+  TRY(store.free_space());
+  const storage::Location nowhere{"sha256:" + std::string(64, '0')};
+  const auto found = store.stat(nowhere);
+  return found || found.error().code == Code::kNotFound ? Result<void>() : found.error();
+}
+
 std::string url_of(const http::ListenOptions& listen, std::uint16_t port) {
   const bool v6 = listen.host.find(':') != std::string::npos;
   return fmt::format("{}://{}{}{}:{}", listen.tls ? "https" : "http", v6 ? "[" : "", listen.host,
@@ -125,7 +139,9 @@ struct Node::Parts {
   metrics::Registry metrics;
   std::unique_ptr<db::Database> database;
   std::optional<StoreMetrics> store_metrics;
+  std::unique_ptr<replica::Member> member;
   std::unique_ptr<storage::BlobStore> store;
+  std::optional<sys::FileLock> store_lock;  ///< Files belong to one process.
   api::oci::RedirectPolicy redirects;
   storage::DigestLocks locks;
   std::optional<auth::PasswordPool> passwords;
@@ -141,6 +157,9 @@ struct Node::Parts {
   std::optional<sys::ThreadPool> workers;
   std::unique_ptr<RequestObserver> observer;
   std::optional<gc::Collector> collector;
+  std::optional<Readiness> readiness;
+  LiveEndpoint live;
+  std::optional<ReadyEndpoint> ready;
   std::optional<RegistryContent> content;
   std::optional<api::oci::Api> oci;
   std::optional<api::RestApi> rest;
@@ -158,6 +177,7 @@ struct Node::Parts {
   std::int64_t history_at = 0;  ///< Where the round through the history of tags goes on.
 
   Result<void> open(const std::function<void(std::string_view)>& print);
+  Result<void> own_store();
   void wire();
   Result<void> listen();
   void fold_quota();
@@ -169,6 +189,11 @@ struct Node::Parts {
 
 Result<void> Node::Parts::open(const std::function<void(std::string_view)>& print) {
   database = TRY(open_database(settings, clock, logger));
+  member = TRY(replica::Member::join(
+      *database,
+      {sys::host_name(), fmt::format("{}", fmt::join(settings.roles, ",")), std::string(kVersion)},
+      logger));
+  TRY(own_store());
   const bool object_store = settings.storage_url.starts_with("s3:");
   store = TRY(open_store(settings, object_store ? &store_metrics.emplace(metrics) : nullptr));
   if (object_store && settings.storage_cache_size.value > 0) {
@@ -185,6 +210,26 @@ Result<void> Node::Parts::open(const std::function<void(std::string_view)>& prin
   return {};
 }
 
+/// A second process over the same files would remove what this one is about to name.
+Result<void> Node::Parts::own_store() {
+  if (settings.storage_url.starts_with("s3:")) {
+    return {};
+  }
+  const auto root = store_directory(settings);
+  TRY(sys::make_directories(root));
+  auto lock = sys::FileLock::acquire(root / "lock");
+  if (!lock && lock.error().code == Code::kConflict) {
+    return Error{Code::kConflict,
+                 Subject::kConfiguration,
+                 fmt::format("{} is in use by another roadstead process: replicas need an object "
+                             "store",
+                             root.string()),
+                 {}};
+  }
+  store_lock.emplace(TRY(std::move(lock)));
+  return {};
+}
+
 void Node::Parts::wire() {
   passwords.emplace(auth::PasswordPool::Options{});
   throttle.emplace(clock);
@@ -193,28 +238,37 @@ void Node::Parts::wire() {
   users.emplace(*database, *passwords);
   uploads.emplace(*database, *store, locks, registry_options);
   checks.emplace(fsck::Check::Parts{*database, *store, locks}, logger);
-  scrubber.emplace(
-      fsck::Scrubber::Parts{*database, *store, locks, logger},
-      fsck::Scrubber::Options{settings.scrub_bytes_per_second.value, settings.scrub_interval});
+  scrubber.emplace(fsck::Scrubber::Parts{*database, *store, locks, logger},
+                   fsck::Scrubber::Options{
+                       has_role(settings, "jobs") ? settings.scrub_bytes_per_second.value : 0,
+                       settings.scrub_interval, [this] { return member->has_turn("scrubber"); }});
   imports.emplace(importer::Runner::Parts{*database, *store, locks, registry_options, logger});
   workers.emplace(
       sys::ThreadPool::Options{"worker", worker_threads(settings), kWorkQueueMax, kWorkWaitMax});
   observer = std::make_unique<RequestObserver>(metrics, logger, settings.log_access);
-  collector.emplace(gc::Collector::Parts{*database, *store, locks, registry_options, logger},
-                    gc::Collector::Settings{settings.gc_interval, settings.gc_delete_untagged,
-                                            [this] { return observer->answered(); }});
+  collector.emplace(
+      gc::Collector::Parts{*database, *store, locks, registry_options, *member, logger},
+      gc::Collector::Settings{settings.gc_interval, settings.gc_delete_untagged,
+                              [this] { return observer->answered(); }, has_role(settings, "jobs")});
+  readiness.emplace(member->id(), std::vector<Readiness::Dependency>{
+                                      {"database", [this] { return database->ping(); }},
+                                      {"storage", [this] { return probe_store(*store); },
+                                       std::chrono::seconds{10}}});
+  ready.emplace(*readiness);
   content.emplace(*database);
   oci.emplace(api::oci::Services{*database, *store, *uploads, *authenticator, registry_options,
                                  settings.external_url, redirects});
   const api::Installation installation{std::string(kVersion), settings.external_url,
                                        store_metrics ? "s3" : "filesystem"};
   rest.emplace(api::RestParts{
-      api::V2Parts{*database, *users, *content, registry_options, &*collector, installation},
+      api::V2Parts{*database, *users, *content, registry_options, &*collector, installation,
+                   [this] { return readiness->is_healthy("storage"); }},
       *authenticator, *tokens});
   guarded_metrics.emplace(metrics, *authenticator, *database);
   open_metrics.emplace(metrics);
   metrics_program.emplace("/metrics", *open_metrics);
-  program.emplace(Endpoints{*oci, *rest, *guarded_metrics});
+  program.emplace(Endpoints{*oci, *rest, *guarded_metrics, live, *ready},
+                  Served{has_role(settings, "registry"), has_role(settings, "api")});
   export_process(metrics, *database, *workers);
   export_tokens(metrics, *tokens);
   export_collector(metrics, *collector);
@@ -384,6 +438,9 @@ void Node::Parts::fold_quota() {
 }
 
 void Node::tend() {
+  if (!has_role(parts_->settings, "jobs") || !parts_->member->has_turn("upkeep")) {
+    return;
+  }
   // At every call: each push into a limited project pays for what is not folded.
   parts_->fold_quota();
   const auto now = std::chrono::steady_clock::now();
@@ -421,6 +478,7 @@ void Node::Parts::trim_history() {
 }
 
 bool Node::drain(std::chrono::milliseconds limit) {
+  parts_->readiness->drain();
   return parts_->server->drain(limit);
 }
 

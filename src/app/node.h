@@ -31,7 +31,8 @@ class Node {
   /// Small work that nobody waits for: expired uploads, the quota ledger. Called about once a
   /// second.
   void tend();
-  /// Stops accepting and lets running requests finish; true when all did within `limit`.
+  /// Says that it is not ready any more, stops accepting and lets running requests finish; true
+  /// when all did within `limit`.
   bool drain(std::chrono::milliseconds limit);
 
  private:

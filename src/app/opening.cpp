@@ -85,8 +85,7 @@ Result<registry::Options> registry_options(const Settings& settings) {
   options.free_space_floor = ByteCount{settings.free_space_floor.value};
   options.sparse_indexes = settings.sparse_indexes;
   // What is staged in an object store outlives this machine's boot, and serves other machines too.
-  options.boot_id =
-      settings.storage_url.starts_with("s3:") ? "object store" : TRY(sys::boot_id());
+  options.boot_id = settings.storage_url.starts_with("s3:") ? "object store" : TRY(sys::boot_id());
   return options;
 }
 

@@ -79,24 +79,32 @@ bool is_read(const http::Request& request) {
 
 struct Program::Own {
   Welcome welcome;
+  NotFound not_found;
 };
 
-Program::Program(const Endpoints& endpoints)
-    : endpoints_(endpoints), own_(std::make_unique<Own>()) {}
+Program::Program(const Endpoints& endpoints, Served served)
+    : endpoints_(endpoints), served_(served), own_(std::make_unique<Own>()) {}
 
 Program::~Program() = default;
 
 http::Endpoint& Program::route(const http::Request& request, http::RouteParameters& parameters) {
   if (api::oci::Api::owns(request.path)) {
-    return endpoints_.registry.route(request, parameters);
+    return served_.registry ? endpoints_.registry.route(request, parameters) : own_->not_found;
   }
   if (request.path == "/metrics" && is_read(request)) {
     return endpoints_.metrics;
   }
+  if (request.path == "/livez" && is_read(request)) {
+    return endpoints_.live;
+  }
+  if (request.path == "/readyz" && is_read(request)) {
+    return endpoints_.ready;
+  }
   if (request.path == "/" && is_read(request)) {
     return own_->welcome;
   }
-  return endpoints_.rest.route(request, parameters);
+  const bool token = served_.registry && request.path.starts_with("/service/");
+  return served_.api || token ? endpoints_.rest.route(request, parameters) : own_->not_found;
 }
 
 http::Response Program::refuse(int status, std::string_view path, std::string_view reason) {

@@ -14,12 +14,20 @@ struct Endpoints {
   api::oci::Api& registry;  ///< /v2
   api::RestApi& rest;       ///< Everything else
   http::Endpoint& metrics;  ///< /metrics
+  http::Endpoint& live;     ///< /livez
+  http::Endpoint& ready;    ///< /readyz
+};
+
+/// Which of them this process serves; probes and metrics always.
+struct Served {
+  bool registry = true;  ///< /v2, and the tokens for it.
+  bool api = true;       ///< The REST API.
 };
 
 /// What the main listeners serve: chooses the API by the first part of the path.
 class Program final : public http::Application {
  public:
-  explicit Program(const Endpoints& endpoints);
+  Program(const Endpoints& endpoints, Served served);
   ~Program() override;
   http::Endpoint& route(const http::Request& request, http::RouteParameters& parameters) override;
   http::Response refuse(int status, std::string_view path, std::string_view reason) override;
@@ -27,6 +35,7 @@ class Program final : public http::Application {
  private:
   struct Own;
   Endpoints endpoints_;
+  Served served_;
   std::unique_ptr<Own> own_;
 };
 

@@ -254,6 +254,12 @@ Result<void> complete(Settings& settings) {
   }
   TRY(check_one_of("log.level", settings.log_level, {"debug", "info", "warning", "error"}));
   TRY(check_one_of("log.format", settings.log_format, {"text", "json"}));
+  for (const std::string& role : settings.roles) {
+    TRY(check_one_of("roles", role, {"registry", "api", "jobs", "console"}));
+  }
+  if (settings.roles.empty()) {
+    return bad("configuration", "roles", "a process without a role serves nothing");
+  }
   while (settings.external_url.ends_with('/')) {
     settings.external_url.pop_back();
   }

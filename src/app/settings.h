@@ -40,6 +40,7 @@ struct Settings {
   Bytes storage_cache_size{0};
   std::string admin_password;
   std::vector<std::string> trusted_proxies;
+  std::vector<std::string> roles{"registry", "api", "jobs", "console"};
 
   std::string tls_certificate;
   std::string tls_key;

@@ -56,6 +56,10 @@ constexpr std::array kEntries{
     SettingEntry{"trusted_proxies", "ROADSTEAD_TRUSTED_PROXIES",
                  "addresses or CIDR blocks whose X-Forwarded-* headers count",
                  &Settings::trusted_proxies},
+    SettingEntry{"roles", "ROADSTEAD_ROLES",
+                 "what this process does of registry, api, jobs and console; all replicas together "
+                 "have to do everything",
+                 &Settings::roles},
     SettingEntry{"tls.certificate", "ROADSTEAD_TLS_CERTIFICATE",
                  "PEM file with the certificate chain", &Settings::tls_certificate},
     SettingEntry{"tls.key", "ROADSTEAD_TLS_KEY", "PEM file with the private key",

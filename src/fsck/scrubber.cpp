@@ -92,7 +92,8 @@ void Scrubber::State::run(const std::stop_token& stop) {
     return spend(stop, read);
   };
   while (!stop.stop_requested()) {
-    const auto page = due_blobs(kPage);
+    const bool ours = !options.has_turn || options.has_turn();
+    const auto page = ours ? due_blobs(kPage) : std::vector<registry::BlobRow>();
     if (!page || page->empty()) {
       last.reset();
       rest(stop, std::chrono::steady_clock::now() + kIdle);

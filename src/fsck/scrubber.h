@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/log.h"
@@ -27,6 +28,8 @@ class Scrubber {
   struct Options {
     std::uint64_t bytes_per_second = 0;         ///< 0: it does nothing.
     std::chrono::seconds interval{7 * 86'400};  ///< What was verified since then is left alone.
+    /// Whether this process is the one to do it at the moment; asked between pages. Empty: it is.
+    std::function<bool()> has_turn{};
   };
   struct Statistics {
     std::uint64_t bytes = 0;

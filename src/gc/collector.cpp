@@ -18,6 +18,11 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::hours kNever{24 * 365};
 constexpr int kForgetPages = 100;
+/// How often another replica's requests are looked for, and a turn that another has.
+constexpr std::chrono::seconds kLookEvery{2};
+/// How often somebody who waits for a run looks at it.
+constexpr std::chrono::milliseconds kWatchEvery{200};
+constexpr std::string_view kTurn = "collector";
 
 Error no_such_run(RunId id) {
   return Error{Code::kNotFound, Subject::kRequest,
@@ -52,19 +57,21 @@ struct Collector::State {
       : parts(its_parts), settings(std::move(its_settings)), guard(parts.options.grace) {}
 
   struct Desk {
-    std::optional<Run> requested;
-    RunId running;  ///< 0: none, or one by the interval.
+    bool poked = false;  ///< Somebody here has asked for a run.
+    RunId running;       ///< 0: none, or one by the interval.
     bool busy = false;
     RunId to_stop;
     bool quit = false;
     Totals totals;
     [[nodiscard]] bool stopping() const { return to_stop.value != 0 && to_stop == running; }
-    [[nodiscard]] bool wanted() const { return quit || requested || stopping(); }
+    [[nodiscard]] bool wanted() const { return quit || poked || stopping(); }
   };
 
   void work();
   /// Waits for something to do. Nothing: the thread is to end.
   std::optional<Run> next(steady_clock::time_point due);
+  std::optional<Run> claim();
+  Run begin(Run run);
   void execute(Run run);
   Runner::Interrupt interrupt(Cause cause);
   void forget_old();
@@ -78,8 +85,9 @@ struct Collector::State {
 };
 
 void Collector::State::work() {
-  const auto ended = parts.database.write(
-      [](db::WriteSession& session) { return internal::end_interrupted(session); });
+  const auto ended = parts.database.write([&](db::WriteSession& session) {
+    return internal::end_interrupted(session, parts.member.id());
+  });
   if (!ended) {
     parts.logger.warning("interrupted garbage collections were not marked",
                          {{"reason", ended.error().message}});
@@ -95,25 +103,51 @@ void Collector::State::work() {
   }
 }
 
+std::optional<Run> Collector::State::claim() {
+  auto run = parts.database.write(
+      [&](db::WriteSession& session) { return internal::claim_run(session, parts.member.id()); });
+  return run ? std::move(*run) : std::nullopt;  // A database that is away is asked again.
+}
+
+Run Collector::State::begin(Run run) {
+  desk.with([&](Desk& state) {
+    state.running = run.id;
+    state.busy = true;
+  });
+  return run;
+}
+
 std::optional<Run> Collector::State::next(steady_clock::time_point due) {
-  const auto wait = std::max(due - steady_clock::now(), steady_clock::duration::zero());
-  return desk.wait_for(
-      changed, wait, [](const Desk& state) { return state.quit || state.requested; },
-      [&](Desk& state) -> std::optional<Run> {
-        if (state.quit) {
-          return std::nullopt;
-        }
+  bool look = true;  // A process before this one may have left a request.
+  for (;;) {
+    if (look) {
+      if (auto run = claim()) {
+        return begin(std::move(*run));
+      }
+    }
+    if (steady_clock::now() >= due) {
+      if (parts.member.has_turn(kTurn)) {
         Run run;
-        if (state.requested) {
-          run = *std::exchange(state.requested, std::nullopt);
-        } else {
-          run.cause = Cause::kInterval;
-          run.parameters.delete_untagged = settings.delete_untagged;
-        }
-        state.running = run.id;
-        state.busy = true;
-        return run;
-      });
+        run.cause = Cause::kInterval;
+        run.parameters.delete_untagged = settings.delete_untagged;
+        return begin(std::move(run));
+      }
+      due = steady_clock::now() + kLookEvery;
+    }
+    const bool alone = parts.database.reads_are_local();
+    const auto until = alone ? due : std::min(due, steady_clock::now() + kLookEvery);
+    const auto wait = std::max(until - steady_clock::now(), steady_clock::duration::zero());
+    const bool quit = desk.wait_for(
+        changed, wait, [](const Desk& state) { return state.quit || state.poked; },
+        [&](Desk& state) {
+          look = !alone || state.poked;
+          state.poked = false;
+          return state.quit;
+        });
+    if (quit) {
+      return std::nullopt;
+    }
+  }
 }
 
 Runner::Interrupt Collector::State::interrupt(Cause cause) {
@@ -124,8 +158,8 @@ Runner::Interrupt Collector::State::interrupt(Cause cause) {
     if (state.stopping()) {
       return Runner::Interrupt::kStopped;
     }
-    return cause == Cause::kInterval && state.requested ? Runner::Interrupt::kGivesWay
-                                                        : Runner::Interrupt::kNone;
+    return cause == Cause::kInterval && state.poked ? Runner::Interrupt::kGivesWay
+                                                    : Runner::Interrupt::kNone;
   });
 }
 
@@ -162,7 +196,9 @@ void Collector::State::forget_old() {
 
 Collector::Collector(Parts parts, Settings settings)
     : state_(std::make_unique<State>(parts, std::move(settings))) {
-  state_->thread = std::jthread([state = state_.get()] { state->work(); });
+  if (state_->settings.works) {
+    state_->thread = std::jthread([state = state_.get()] { state->work(); });
+  }
 }
 
 Collector::~Collector() {
@@ -172,35 +208,15 @@ Collector::~Collector() {
 
 Result<RunId> Collector::trigger(const Parameters& parameters, std::string_view operator_name) {
   TRY(check(parameters));
-  const auto refuse = [](const State::Desk& desk) {
-    return desk.requested.has_value() || desk.running.value != 0;
-  };
-  const Error running{
-      Code::kConflict, Subject::kRequest, "a garbage collection is running already", {}};
-  if (state_->desk.with(refuse)) {
-    return running;
-  }
   Run run;
   run.parameters = parameters;
   run.operator_name = operator_name;
-  run.id = TRY(state_->parts.database.write(
-      [&](db::WriteSession& session) { return internal::insert_run(session, run); }));
-  const bool taken = state_->desk.with([&](State::Desk& desk) {
-    if (refuse(desk)) {
-      return false;
-    }
-    desk.requested = run;
-    return true;
-  });
-  if (!taken) {  // Somebody was faster.
-    run.status = Status::kError;
-    run.message = running.message;
-    TRY(state_->parts.database.write(
-        [&](db::WriteSession& session) { return internal::save_run(session, run, {}); }));
-    return running;
-  }
+  const RunId id = TRY(state_->parts.database.write([&](db::WriteSession& session) {
+    return internal::request_run(session, run, state_->parts.member.id());
+  }));
+  state_->desk.with([](State::Desk& desk) { desk.poked = true; });
   state_->changed.notify_all();
-  return run.id;
+  return id;
 }
 
 Result<void> Collector::stop(RunId id) {
@@ -209,29 +225,37 @@ Result<void> Collector::stop(RunId id) {
   if (!run) {
     return no_such_run(id);
   }
-  state_->desk.with([&](State::Desk& desk) {
-    // One that has not begun is taken by the thread first and then ends at its first step.
-    if (!run->over()) {
-      desk.to_stop = id;
-    }
-  });
+  if (run->over()) {
+    return {};
+  }
+  // Whoever runs it, or takes it first, finds this at its next step.
+  TRY(state_->parts.database.write(
+      [&](db::WriteSession& session) { return internal::request_stop(session, id); }));
+  state_->desk.with([&](State::Desk& desk) { desk.to_stop = id; });
   state_->changed.notify_all();
   return {};
 }
 
 Result<Run> Collector::wait(RunId id, std::chrono::milliseconds limit) {
-  state_->desk.wait_for(
-      state_->changed, limit,
-      [&](const State::Desk& desk) {
-        return desk.quit || (desk.running != id && !(desk.requested && desk.requested->id == id));
-      },
-      [](State::Desk&) {});
-  const auto run = TRY(
-      state_->parts.database.read([&](db::ReadSession& session) { return find_run(session, id); }));
-  if (!run) {
-    return no_such_run(id);
+  const auto until = steady_clock::now() + limit;
+  for (;;) {
+    auto run = TRY(state_->parts.database.read(
+        [&](db::ReadSession& session) { return find_run(session, id); }));
+    if (!run) {
+      return no_such_run(id);
+    }
+    const auto left = until - steady_clock::now();
+    if (run->over() || left <= steady_clock::duration::zero()) {
+      return std::move(*run);
+    }
+    const bool quit = state_->desk.wait_for(
+        state_->changed, std::min<steady_clock::duration>(left, kWatchEvery),
+        [](const State::Desk& desk) { return desk.quit; },
+        [](const State::Desk& desk) { return desk.quit; });
+    if (quit) {
+      return std::move(*run);
+    }
   }
-  return *run;
 }
 
 Collector::Totals Collector::totals() const {

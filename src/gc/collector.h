@@ -11,13 +11,15 @@
 #include "db/database.h"
 #include "gc/run.h"
 #include "registry/options.h"
+#include "replica/member.h"
 #include "storage/blob_store.h"
 #include "storage/digest_locks.h"
 
 namespace roadstead::gc {
 
 /// The garbage collector of one process: a thread that takes the steps of registry/collect.h, by
-/// itself every interval and when a run is asked for. It never keeps a push or a pull waiting for
+/// itself every interval and when a run is asked for, be it of another replica. Of several replicas
+/// one at a time collects by itself. It never keeps a push or a pull waiting for
 /// more than one small transaction, and works for a tenth of the time while others work. Everything
 /// it has to do is in tables, so a run that ends anywhere is gone on with by the next one.
 /// Thread-safe.
@@ -29,6 +31,7 @@ class Collector {
     storage::BlobStore& store;
     storage::DigestLocks& locks;
     const registry::Options& options;
+    replica::Member& member;
     log::Logger logger;
   };
   struct Settings {
@@ -39,6 +42,8 @@ class Collector {
     /// Requests that the process has answered so far: while the number grows, the collector makes
     /// way. Empty: it never does.
     std::function<std::uint64_t()> answered;
+    /// False: this process runs nothing, and what it is asked for is left to other replicas.
+    bool works = true;
   };
   /// What all runs of this process removed, dry ones aside.
   struct Totals {

@@ -25,7 +25,7 @@ class CollectorTest : public ::testing::Test {
   std::unique_ptr<Collector> collector(Collector::Settings settings = {seconds{0}, false, {}}) {
     return std::make_unique<Collector>(
         Collector::Parts{bench_.database.get(), *bench_.store, bench_.locks, bench_.options,
-                         log::Logger(sink_)},
+                         *member_, log::Logger(sink_)},
         std::move(settings));
   }
   static gc::Run run(Collector& collector, const Parameters& parameters = {}) {
@@ -58,6 +58,9 @@ class CollectorTest : public ::testing::Test {
 
   RegistryBench bench_;
   log::Sink sink_;
+  std::unique_ptr<replica::Member> member_ =
+      replica::Member::join(bench_.database.get(), {"here", "jobs", "1"}, log::Logger(sink_))
+          .value();
 };
 
 TEST_F(CollectorTest, ARunRemovesGarbageAndTellsOfIt) {

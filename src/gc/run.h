@@ -51,6 +51,7 @@ struct Run {
   std::string message;  ///< Why it failed.
   Time creation_time;
   Time update_time;
+  std::string replica;  ///< That runs it; empty until one has taken it.
   [[nodiscard]] bool over() const { return status > Status::kRunning; }
 };
 

@@ -66,9 +66,12 @@ Runner::Runner(const Collector::Parts& parts, const Collector::Settings& setting
 
 Run Runner::execute() {
   run_.status = Status::kRunning;
+  run_.replica = parts_.member.id();
   begin_log();
   Result<void> outcome = run_.cause == Cause::kManual ? save() : Result<void>();
-  if (outcome) {
+  if (outcome && stop_wanted_) {
+    interrupted_ = Interrupt::kStopped;
+  } else if (outcome) {
     outcome = take_steps();
   }
   end(outcome);
@@ -212,6 +215,9 @@ Result<bool> Runner::step_done(std::chrono::microseconds worked) {
   }
   make_way(worked);
   interrupted_ = control_.interrupt();
+  if (interrupted_ == Interrupt::kNone && stop_wanted_) {
+    interrupted_ = Interrupt::kStopped;
+  }
   return interrupted_ == Interrupt::kNone;
 }
 
@@ -286,6 +292,7 @@ Result<void> Runner::save() {
     return {};
   }
   RunId id = run_.id;
+  bool stop = false;
   // For people to read: not worth a sync.
   const auto write = [&](db::WriteSession& session) -> Result<void> {
     Run row = run_;
@@ -293,10 +300,12 @@ Result<void> Runner::save() {
       row.id = TRY(insert_run(session, row));
     }
     id = row.id;
-    return save_run(session, row, lines_);
+    stop = TRY(save_run(session, row, lines_));
+    return {};
   };
   TRY(parts_.database.write(write, db::Durability::kProcessDeath));
   run_.id = id;
+  stop_wanted_ = stop;
   lines_.clear();
   saved_at_ = steady_clock::now();
   return {};

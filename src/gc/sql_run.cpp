@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "gc/internal/run_rows.h"
 #include "gc/run.h"
+#include "replica/replica.h"
 
 namespace roadstead::gc {
 namespace {
@@ -22,7 +23,7 @@ std::size_t index_of(const std::array<std::string_view, N>& names, std::string_v
 constexpr std::string_view kRunQuery =
     "SELECT id, cause, status, operator, delete_untagged, dry_run, workers, reviewed, condemned, "
     "purged_blobs, purged_manifests, purged_artifacts, freed_space, message, creation_time, "
-    "update_time FROM gc_run";
+    "update_time, replica FROM gc_run";
 
 Run run_from(const db::Row& row) {
   Run run;
@@ -36,6 +37,7 @@ Run run_from(const db::Row& row) {
   run.message = row.text(13);
   run.creation_time = row.time(14);
   run.update_time = row.time(15);
+  run.replica = row.text(16);
   return run;
 }
 
@@ -97,13 +99,45 @@ Result<RunId> insert_run(db::WriteSession& session, const Run& run) {
   const std::int64_t id = TRY(session.insert(
       "INSERT INTO gc_run (cause, status, operator, delete_untagged, dry_run, workers, reviewed, "
       "condemned, purged_blobs, purged_manifests, purged_artifacts, freed_space, message, "
-      "creation_time, update_time) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, '', ?, ?)",
+      "creation_time, update_time, replica) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, '', ?, ?, "
+      "?)",
       {kCauses.at(static_cast<std::size_t>(run.cause)), to_string(run.status), run.operator_name,
-       run.parameters.delete_untagged, run.parameters.dry_run, run.parameters.workers, now, now}));
+       run.parameters.delete_untagged, run.parameters.dry_run, run.parameters.workers, now, now,
+       run.replica}));
   return RunId{id};
 }
 
-Result<void> save_run(db::WriteSession& session, const Run& run,
+Result<RunId> request_run(db::WriteSession& session, const Run& run, std::string_view self) {
+  TRY(replica::lock_turn(session, "gc request"));
+  TRY(end_interrupted(session, self));
+  const auto other = TRY(session.first(
+      "SELECT 1 FROM gc_run WHERE cause = 'manual' AND status IN ('Pending', 'Running') LIMIT 1",
+      {}, [](const db::Row&) { return true; }));
+  if (other) {
+    return Error{Code::kConflict, Subject::kRequest, "a garbage collection is running already", {}};
+  }
+  return insert_run(session, run);
+}
+
+Result<std::optional<Run>> claim_run(db::WriteSession& session, std::string_view replica) {
+  static const std::string kSql =
+      std::string(kRunQuery) + " WHERE status = 'Pending' ORDER BY id LIMIT 1";
+  auto run = TRY(session.first(kSql, {}, run_from));
+  if (!run) {
+    return run;
+  }
+  const std::int64_t claimed = TRY(session.execute(
+      "UPDATE gc_run SET status = 'Running', replica = ?, update_time = ? WHERE id = ? AND status "
+      "= 'Pending'",
+      {replica, session.now(), run->id}));
+  if (claimed == 0) {
+    return std::optional<Run>();
+  }
+  run->replica = replica;
+  return run;
+}
+
+Result<bool> save_run(db::WriteSession& session, const Run& run,
                       const std::vector<std::string>& lines) {
   const Counters& counters = run.counters;
   TRY(session.execute(
@@ -117,14 +151,24 @@ Result<void> save_run(db::WriteSession& session, const Run& run,
     TRY(session.insert("INSERT INTO gc_log (run_id, op_time, line) VALUES (?, ?, ?)",
                        {run.id, session.now(), line}));
   }
+  const auto stop = TRY(session.first("SELECT stop_requested FROM gc_run WHERE id = ?", {run.id},
+                                      [](const db::Row& row) { return row.boolean(0); }));
+  return stop.value_or(false);
+}
+
+Result<void> request_stop(db::WriteSession& session, RunId id) {
+  TRY(session.execute("UPDATE gc_run SET stop_requested = 1 WHERE id = ?", {id}));
   return {};
 }
 
-Result<std::int64_t> end_interrupted(db::WriteSession& session) {
+Result<std::int64_t> end_interrupted(db::WriteSession& session, std::string_view self) {
+  const Time now = session.now();
   return session.execute(
       "UPDATE gc_run SET status = 'Error', message = 'the process ended before the run; the next "
-      "one goes on where it stopped', update_time = ? WHERE status IN ('Pending', 'Running')",
-      {session.now()});
+      "one goes on where it stopped', update_time = ? WHERE status = 'Running' AND replica <> ? "
+      "AND "
+      "NOT EXISTS (SELECT 1 FROM replica r WHERE r.id = gc_run.replica AND r.heartbeat_at > ?)",
+      {now, self, now - replica::kSilenceMax});
 }
 
 Result<bool> forget_old_runs(db::WriteSession& session) {

@@ -449,7 +449,7 @@ TEST_F(BrokenTreeTest, ATreeOfSomethingElse) {
 
 TEST_F(BrokenTreeTest, AProjectThatIsFull) {
   const ProjectId project = bench.add_project("p");
-  bench.set_quota(project, 300);
+  bench.set_quota(project, 1'000);
   put_image("p/app", "v1", "one");
   put_image("p/app", "v2", std::string(400, 'x'));
   const ImportReport report = run();

@@ -45,7 +45,7 @@ Result<std::vector<ImportedBlob>> import_manifests(db::Database& database, const
   const auto import_all = [&](db::WriteSession& session) -> Result<std::vector<ImportedBlob>> {
     Holder holder{place.project, {}};
     holder.repository = TRY(internal::ensure_repository(session, place.project, place.repository,
-                                                      internal::Use::kChange));
+                                                        internal::Use::kChange));
     std::vector<ImportedBlob> fresh;
     for (const ImportedManifest& manifest : manifests) {
       TRY(import_manifest(session, options, holder, manifest, fresh));

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -104,6 +105,12 @@ Result<std::string> boot_id() {
     return Error{Code::kInternal, Subject::kNone, "the kernel has no boot id", {}};
   }
   return id;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? name.data()
+                                                                             : "localhost";
 }
 
 void notify_supervisor(std::string_view state) {

@@ -21,6 +21,8 @@ std::string uuid_text(std::span<const std::byte, 16> bytes);
 
 /// The kernel's boot id: data that was written but not synced is void once it changes.
 Result<std::string> boot_id();
+/// The name of this machine, or of the container; "localhost" when it has none.
+std::string host_name();
 /// Tells systemd ("READY=1", "STOPPING=1", …) when NOTIFY_SOCKET is set; otherwise nothing.
 void notify_supervisor(std::string_view state);
 

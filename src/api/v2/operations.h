@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct V2Parts {
   const registry::Options& registry_options;
   gc::Collector* collector = nullptr;  ///< Null only where no operation ever runs.
   Installation installation;
+  /// Whether the store of content was reached when it was asked last. Empty: it always is.
+  std::function<bool()> store_answers{};
 };
 
 inline constexpr std::string_view kV2Base = "/api/v2.0";

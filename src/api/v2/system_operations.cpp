@@ -46,23 +46,26 @@ Result<http::Response> ping(const Call& /*call*/) {
 }
 
 /// Clients look for the parts that Harbor has; here they are one process and share its health,
-/// except for the database.
-Result<http::Response> health(db::Database& database) {
+/// except for what it depends on.
+Result<http::Response> health(db::Database& database, const std::function<bool()>& store_answers) {
   constexpr std::array<std::string_view, 7> kComponents{"core",  "database", "jobservice", "portal",
                                                         "redis", "registry", "registryctl"};
-  const auto reached = database.ping();
+  const bool database_answers = database.ping().has_value();
+  const bool store_there = !store_answers || store_answers();
   json::Writer w;
   w.begin_object();
-  w.member("status", reached ? "healthy" : "unhealthy");
+  w.member("status", database_answers && store_there ? "healthy" : "unhealthy");
   w.key("components");
   w.begin_array();
   for (const std::string_view name : kComponents) {
-    const bool healthy = reached.has_value() || name != "database";
+    const bool healthy = (name != "database" || database_answers) &&
+                         ((name != "registry" && name != "registryctl") || store_there);
     w.begin_object();
     w.member("name", name);
     w.member("status", healthy ? "healthy" : "unhealthy");
     if (!healthy) {
-      w.member("error", "the database does not answer");
+      w.member("error",
+               name == "database" ? "the database does not answer" : "the storage does not answer");
     }
     w.end_object();
   }
@@ -111,13 +114,13 @@ void add_system_operations(std::vector<Operation>& operations, const V2Parts& pa
                                       .tag = "ping",
                                       .produces = "text/plain",
                                       .cheap = true}});
-  operations.push_back(
-      {http::Method::kGet, "/health", auth::Permission::open(),
-       plain([&database = parts.database](const Call&) { return health(database); }),
-       Documentation{.id = "getHealth",
-                     .summary = "Whether all parts work",
-                     .tag = "health",
-                     .response = &health_schema()}});
+  operations.push_back({http::Method::kGet, "/health", auth::Permission::open(),
+                        plain([&database = parts.database, store_answers = parts.store_answers](
+                                  const Call&) { return health(database, store_answers); }),
+                        Documentation{.id = "getHealth",
+                                      .summary = "Whether all parts work",
+                                      .tag = "health",
+                                      .response = &health_schema()}});
   operations.push_back(
       {http::Method::kGet, "/systeminfo", auth::Permission::open(),
        reads([installation = parts.installation](const Call& call, db::ReadSession& session) {

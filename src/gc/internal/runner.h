@@ -69,6 +69,7 @@ class Runner {
   Control control_;
   Run run_;
   Interrupt interrupted_ = Interrupt::kNone;
+  bool stop_wanted_ = false;  ///< By the row.
   std::vector<std::string> lines_;
   std::size_t lines_said_ = 0;
   bool late_ = false;
