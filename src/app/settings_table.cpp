@@ -28,6 +28,16 @@ constexpr std::array kEntries{
         "file with 64 hexadecimal digits, the same for all replicas (default: generated as "
         "secret.key in data_dir)",
         &Settings::secret_key_file},
+    SettingEntry{"admin_password", "ROADSTEAD_ADMIN_PASSWORD",
+                 "first password of admin; used on the first start only (default: a generated one)",
+                 &Settings::admin_password, 0, 0, true},
+    SettingEntry{"trusted_proxies", "ROADSTEAD_TRUSTED_PROXIES",
+                 "addresses or CIDR blocks whose X-Forwarded-* headers count",
+                 &Settings::trusted_proxies},
+    SettingEntry{"roles", "ROADSTEAD_ROLES",
+                 "what this process does of registry, api, jobs and console; all replicas together "
+                 "have to do everything",
+                 &Settings::roles},
     SettingEntry{"storage.redirect", "ROADSTEAD_STORAGE_REDIRECT",
                  "which downloads are sent to the object store: off, always, or size (those of "
                  "storage.redirect_min_size and more)",
@@ -50,16 +60,6 @@ constexpr std::array kEntries{
     SettingEntry{"storage.cache_size", "ROADSTEAD_STORAGE_CACHE_SIZE",
                  "how much these copies may take; 0: none are kept", &Settings::storage_cache_size,
                  0, kNoBound},
-    SettingEntry{"admin_password", "ROADSTEAD_ADMIN_PASSWORD",
-                 "first password of admin; used on the first start only (default: a generated one)",
-                 &Settings::admin_password, 0, 0, true},
-    SettingEntry{"trusted_proxies", "ROADSTEAD_TRUSTED_PROXIES",
-                 "addresses or CIDR blocks whose X-Forwarded-* headers count",
-                 &Settings::trusted_proxies},
-    SettingEntry{"roles", "ROADSTEAD_ROLES",
-                 "what this process does of registry, api, jobs and console; all replicas together "
-                 "have to do everything",
-                 &Settings::roles},
     SettingEntry{"tls.certificate", "ROADSTEAD_TLS_CERTIFICATE",
                  "PEM file with the certificate chain", &Settings::tls_certificate},
     SettingEntry{"tls.key", "ROADSTEAD_TLS_KEY", "PEM file with the private key",
