@@ -93,6 +93,8 @@ class Versitygw:
             arguments += ["--sidecar", sidecar]
         for _ in range(5):
             with socket.socket() as probe:
+                # A port of ours that was in use a moment ago may be used again.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(("127.0.0.1", self.port))
                 self.port = probe.getsockname()[1]
             with open(os.path.join(self.scratch, "versitygw.log"), "ab") as log:
