@@ -80,7 +80,6 @@ std::vector<std::string> rows_of(Database& database, const TableShape& table) {
 /// refers to the n-th.
 Result<void> insert(WriteSession& session, const TableShape& table, std::int64_t n) {
   const std::string text = fmt::format("It's \\ \"{}\" \xf0\x9f\x9a\xa2", n);
-  const std::string digest = fmt::format("sha256:{}", n);
   const std::string bytes = std::string("\0\xff", 2) + std::to_string(n);
   std::string names;
   std::string values;
@@ -88,13 +87,12 @@ Result<void> insert(WriteSession& session, const TableShape& table, std::int64_t
   for (const TableShape::Column& column : table.columns) {
     names += (names.empty() ? "" : ", ") + column.name;
     values += values.empty() ? "?" : ", ?";
-    const bool ascii = column.name.ends_with("digest") || column.name == "taken_with";
     if (column.kind == TableShape::Kind::kInteger) {
       params.emplace_back(n);
     } else if (column.kind == TableShape::Kind::kBytes) {
       params.emplace_back(bytes_of(bytes));
     } else {
-      params.emplace_back(ascii ? digest : text);
+      params.emplace_back(text);
     }
   }
   TRY(session.execute(fmt::format("INSERT INTO {} ({}) VALUES ({})", table.name, names, values),

@@ -121,11 +121,10 @@ TEST(MysqlSql, NoOtherNameOfOursIsAWordOfIts) {
     for (const std::string& statement : *statements) {
       // The engine's own words are in capitals here, but for what follows the definitions.
       for (const std::string& name : names_in(statement.substr(0, statement.find(" ENGINE=")))) {
-        if (name == "ascii_bin" || name == "blob") {
-          continue;
-        }
-        EXPECT_EQ(std::count(kReserved.begin(), kReserved.end(), name), 0) << name;
-        EXPECT_EQ(std::count(kReservedToo.begin(), kReservedToo.end(), name), 0) << name;
+        const bool reserved =
+            std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end() ||
+            std::find(kReservedToo.begin(), kReservedToo.end(), name) != kReservedToo.end();
+        EXPECT_TRUE(!reserved || name == "blob") << name;
       }
     }
   }
