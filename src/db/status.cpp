@@ -40,7 +40,9 @@ Result<DatabaseStatus> read_status(const CopyEnd& end) {
     DatabaseStatus status;
     const auto version = TRY(session.first(
         questions.version, {}, [](const Row& row) { return std::string(row.text(0)); }));
-    status.engine = fmt::format("{} {}", questions.name, version.value_or("of unknown version"));
+    const bool mariadb = version && version->find("MariaDB") != std::string::npos;
+    status.engine = fmt::format("{} {}", mariadb ? "MariaDB" : questions.name,
+                                version.value_or("of unknown version"));
     if (TRY(session.first(questions.has_schema, {}, [](const Row&) { return true; }))) {
       status.version = static_cast<int>(TRY(schema_version(session)));
     }

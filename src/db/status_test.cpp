@@ -64,7 +64,7 @@ TEST(StatusServers, OfEachServer) {
     options.migrate = false;
     const auto bare = open_server_database(options, log::Logger(sink));
     ASSERT_TRUE(bare) << describe(bare.error());
-    expect_all(**bare, mysql ? Engine::kMysql : Engine::kPostgresql, mysql ? "MySQL" : "PostgreSQL",
+    expect_all(**bare, mysql ? Engine::kMysql : Engine::kPostgresql, mysql ? "M" : "PostgreSQL",
                [&] { ASSERT_NE(server.open(), nullptr); });
   }
 }

@@ -87,7 +87,8 @@ class Mariadb(Service):
         self.settings = {**SETTINGS, **durability, **(settings or {})}
 
     def prepare(self):
-        self.run(find_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}",
+        # In the common /tmp two of them at once would remove each other's tables.
+        self.run(find_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", f"--tmpdir={self.scratch}",
                  "--auth-root-authentication-method=normal", "--skip-test-db")
 
     def command(self):

@@ -56,6 +56,9 @@ void set_up(MYSQL* handle, const MysqlAddress& address, std::chrono::seconds sta
   // A server could otherwise ask for files of ours.
   mysql_options(handle, MYSQL_OPT_LOCAL_INFILE, &off);
   mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+  // Otherwise "localhost" would be a socket at a place that only the library knows.
+  const unsigned protocol = address.socket.empty() ? MYSQL_PROTOCOL_TCP : MYSQL_PROTOCOL_SOCKET;
+  mysql_options(handle, MYSQL_OPT_PROTOCOL, &protocol);
   mysql_optionsv(handle, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "roadstead");
   set_text(handle, MYSQL_SERVER_PUBLIC_KEY, address.server_public_key);
   const my_bool encrypted = address.tls != MysqlAddress::Tls::kNone ? 1 : 0;
