@@ -16,8 +16,7 @@ def needed_file(harness):
     """The file of some content that a manifest needs."""
     for repository in harness.world.repositories:
         for digest in repository.referenced():
-            hexadecimal = digest.partition(":")[2]
-            path = harness.server.backend.store.path(f"blobs/sha256/{hexadecimal[:2]}/{hexadecimal}")
+            path = harness.server.backend.file_of(digest)
             if os.path.exists(path):
                 return path
     raise AssertionError("no content lies in a file")
@@ -40,7 +39,8 @@ def flip_bit(harness):
 
 
 def add_file(harness):
-    path = harness.server.backend.store.path("blobs/sha256/00/" + "00" * 32)
+    store = harness.server.backend.store
+    path = store.path(store.free_key())
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(b"nobody's")

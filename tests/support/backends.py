@@ -3,6 +3,7 @@ ROADSTEAD_TEST_STORAGE (file, s3) say. One server of each kind serves all instal
 import atexit
 import contextlib
 import os
+import secrets
 import sqlite3
 import sys
 import threading
@@ -91,6 +92,15 @@ class FileStore:
     def path(self, key):
         return os.path.join(self.folder, key)
 
+    @staticmethod
+    def key_of(digest, _=None):
+        algorithm, _, digits = digest.partition(":")
+        return f"blobs/{algorithm}/{digits[:2]}/{digits}"
+
+    def free_key(self):
+        """Where something may lie that no row names."""
+        return self.key_of("sha256:" + secrets.token_hex(32))
+
     def drop(self):
         pass
 
@@ -132,6 +142,10 @@ class Backend:
     def execute(self, sql):
         """Changes rows; returns how many."""
         return self.database.execute(sql)
+
+    def file_of(self, digest):
+        """Where a blob's bytes are, for tests that damage them."""
+        return self.store.path(self.store.key_of(digest, self.rows))
 
     def value(self, sql):
         return self.rows(sql)[0][0]

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import sys
+import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import versitygw  # noqa: E402
@@ -64,6 +65,17 @@ class ObjectStore:
 
     def path(self, key):
         return os.path.join(self.server.root, self.bucket, PREFIX, key)
+
+    @staticmethod
+    def key_of(digest, rows):
+        """Its row says where."""
+        found = rows(f"SELECT location FROM \"blob\" WHERE digest = '{digest}'")
+        return found[0][0] if found else "blobs/unknown"
+
+    @staticmethod
+    def free_key():
+        """Where something may lie that no row names."""
+        return f"blobs/{uuid.uuid4()}"
 
     def drop(self):
         shutil.rmtree(os.path.join(self.server.root, self.bucket), ignore_errors=True)

@@ -44,11 +44,6 @@ def code(body):
     return json.loads(body)["errors"][0]["code"]
 
 
-def file_of(case, digest):
-    digits = digest.split(":")[1]
-    return case.server.backend.store.path(f"blobs/sha256/{digits[:2]}/{digits}")
-
-
 def flip(path):
     with open(path, "r+b") as file:
         first = file.read(1)
@@ -82,7 +77,7 @@ def while_pushing(case):
 
 
 def flipped(case, layer, digest):
-    flip(file_of(case, digest))
+    flip(case.server.backend.file_of(digest))
     fsck(case)  # Not without reading.
     report = fsck(case, "--deep", status=1)
     equal([(f["kind"], f["object"]) for f in report["findings"]], [("blob_corrupt", digest)], "findings")
@@ -96,7 +91,7 @@ def flipped(case, layer, digest):
 
 
 def truncated(case, layer, digest):
-    os.truncate(file_of(case, digest), 100)
+    os.truncate(case.server.backend.file_of(digest), 100)
     status, body = blob(case, digest)
     equal((status, code(body)), (500, "UNKNOWN"), "a truncated blob")
     equal(fsck(case, "--repair", status=1)["kinds"], {"blob_size": {"found": 1, "repaired": 0}}, "kinds")
@@ -108,7 +103,8 @@ def truncated(case, layer, digest):
 
 def leaked(case):
     data = os.urandom(20_000)
-    path = file_of(case, "sha256:" + hashlib.sha256(data).hexdigest())
+    store = case.server.backend.store
+    path = store.path(store.free_key())
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(data)
@@ -118,7 +114,7 @@ def leaked(case):
 
 
 def scrubbed(case, layer, digest):
-    flip(file_of(case, digest))
+    flip(case.server.backend.file_of(digest))
     deadline = time.monotonic() + 60
     while blob(case, digest, "HEAD")[0] != 404:
         check(time.monotonic() < deadline, "the scrubber did not find a flipped bit")
@@ -144,7 +140,7 @@ def main():
         fsck(case, "--no-such-option", status=2)
         case.server.stop()
         leaked(case)
-        os.truncate(file_of(case, digest), 100)
+        os.truncate(case.server.backend.file_of(digest), 100)
         fsck(case, "--repair", status=1)
         case.server.environment = EAGER_SCRUBBER
         case.server.start()
