@@ -8,8 +8,8 @@
 namespace roadstead::auth {
 namespace {
 
-// Other servers that share the key may be ahead of this one by so much.
-constexpr std::chrono::seconds kNotBeforeLeeway{60};
+// Replicas that share the key may be ahead of this one by so much.
+constexpr std::chrono::minutes kNotBeforeLeeway{5};
 constexpr std::chrono::seconds kExpiryLeeway{5};
 
 Error refuse(std::string_view why) {
