@@ -52,6 +52,18 @@ void export_process(metrics::Registry& metrics, const db::Database& database,
   auto& write_queue =
       metrics.gauge("roadstead_database_write_queue", "Changes that wait for the writer");
   auto& wal = metrics.gauge("roadstead_database_wal_bytes", "Size of the write-ahead log");
+  auto& statements = metrics.gauge("roadstead_database_statements_total", "Statements run");
+  auto& retries = metrics.gauge("roadstead_database_retries_total",
+                                "Functions run again after a conflict or a lost connection");
+  auto& connects = metrics.gauge("roadstead_database_connects_total", "Connections opened");
+  auto& losses = metrics.gauge("roadstead_database_connection_losses_total",
+                               "Connections that broke or did not answer in time");
+  auto& refusals = metrics.gauge("roadstead_database_refusals_total",
+                                 "Sessions for which no connection was to be had");
+  auto& connections_busy =
+      metrics.gauge("roadstead_database_connections_busy", "Connections in use");
+  auto& connections_idle =
+      metrics.gauge("roadstead_database_connections_idle", "Connections kept open");
   metrics.before_scrape([&] {
     const sys::ProcessUsage usage = sys::process_usage();
     resident.set(static_cast<double>(usage.resident_bytes));
@@ -68,6 +80,13 @@ void export_process(metrics::Registry& metrics, const db::Database& database,
     reads.set(static_cast<double>(statistics.read_sessions));
     write_queue.set(static_cast<double>(statistics.write_queue_length));
     wal.set(static_cast<double>(statistics.wal_bytes));
+    statements.set(static_cast<double>(statistics.statements));
+    retries.set(static_cast<double>(statistics.retries));
+    connects.set(static_cast<double>(statistics.connects));
+    losses.set(static_cast<double>(statistics.connection_losses));
+    refusals.set(static_cast<double>(statistics.refusals));
+    connections_busy.set(static_cast<double>(statistics.connections_busy));
+    connections_idle.set(static_cast<double>(statistics.connections_idle));
   });
   if (!database.reads_are_local()) {
     export_connections(metrics, database);
