@@ -147,7 +147,7 @@ Result<Principal> LocalAuthenticator::authenticate(std::string_view authorizatio
 }
 
 Result<std::optional<Credentials>> LocalAuthenticator::credentials_of(std::string_view login) {
-  return parts_.database.read(
+  return parts_.database.read_once(
       [&](db::ReadSession& session) { return internal::select_credentials(session, login); });
 }
 

@@ -37,8 +37,8 @@ constexpr std::array<Dialect::Token, 9> kPostgresqlTokens = {{
     {"{empty}", "''"},
 }};
 
-// All texts have the character set and the collation of the connection, so that no comparison with a
-// parameter converts the column, which would not use its index. ASCII takes one byte in it.
+// All texts have the character set and the collation of the connection, so that no comparison with
+// a parameter converts the column, which would not use its index. ASCII takes one byte in it.
 constexpr std::array<Dialect::Token, 9> kMysqlTokens = {{
     {"{id}", "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"},
     {"{int}", "BIGINT"},

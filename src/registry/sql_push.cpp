@@ -1,9 +1,15 @@
 #include <algorithm>
+#include <array>
+#include <map>
+#include <ranges>
+#include <set>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "registry/internal/artifact_kind.h"
+#include "registry/internal/batch.h"
 #include "registry/internal/lists.h"
 #include "registry/internal/push_rows.h"
 #include "registry/internal/quota.h"
@@ -11,25 +17,56 @@
 namespace roadstead::registry::internal {
 namespace {
 
-/// The repository must still hold the blob when the transaction commits; a condemned row is
+Result<void> revive(db::WriteSession& session, const Holder& holder, BlobId blob) {
+  TRY(
+      session.execute("UPDATE repository_blob SET condemned_at = NULL WHERE repository_id = ? "
+                      "AND blob_id = ?",
+                      {holder.repository, blob}));
+  return {};
+}
+
+/// Fails in any case: says which blob is not there.
+Result<void> refuse_without(db::ReadSession& session, BlobId blob) {
+  const auto digest =
+      TRY(session.first("SELECT digest FROM blob WHERE id = ?", {blob},
+                        [](const db::Row& row) { return std::string(row.text(0)); }));
+  return reference_missing({digest.value_or("")});
+}
+
+/// The repository must still hold the blobs when the transaction commits; a condemned row is
 /// revived, and content that left the project's count comes back.
-Result<void> keep_blob(db::WriteSession& session, const Holder& holder, const Held& held) {
-  const auto condemned = TRY(session.first(
-      "SELECT condemned_at FROM repository_blob WHERE repository_id = ? AND blob_id = ? FOR UPDATE",
-      {holder.repository, held.blob}, [](const db::Row& row) { return !row.is_null(0); }));
-  if (!condemned) {
-    const auto digest =
-        TRY(session.first("SELECT digest FROM blob WHERE id = ?", {held.blob},
-                          [](const db::Row& row) { return std::string(row.text(0)); }));
-    return reference_missing({digest.value_or("")});
+Result<void> keep_blobs(db::WriteSession& session, const Holder& holder,
+                        std::span<const Held> blobs) {
+  static const std::string kHeld =
+      "SELECT blob_id, condemned_at FROM repository_blob WHERE repository_id = ? AND blob_id IN " +
+      std::string(kBatchList) + " ORDER BY blob_id FOR UPDATE";
+  static const std::string kCounted =
+      "SELECT blob_id FROM project_blob WHERE project_id = ? AND blob_id IN " +
+      std::string(kBatchList) + " FOR KEY SHARE";
+  const auto ids = blobs | std::views::transform(&Held::blob);
+  std::map<BlobId, bool> condemned;
+  TRY(session.each(kHeld, batch_params({holder.repository}, ids), [&](const db::Row& row) {
+    condemned.emplace(row.id<BlobId>(0), !row.is_null(1));
+    return true;
+  }));
+  std::set<BlobId> counted;
+  TRY(session.each(kCounted, batch_params({holder.project}, ids), [&](const db::Row& row) {
+    counted.insert(row.id<BlobId>(0));
+    return true;
+  }));
+  for (const Held& held : blobs) {
+    const auto found = condemned.find(held.blob);
+    if (found == condemned.end()) {
+      return refuse_without(session, held.blob);
+    }
+    if (found->second) {
+      TRY(revive(session, holder, held.blob));
+    }
+    if (!counted.contains(held.blob)) {
+      TRY(count_blob(session, holder.project, held));
+    }
   }
-  if (*condemned) {
-    TRY(
-        session.execute("UPDATE repository_blob SET condemned_at = NULL WHERE repository_id = ? "
-                        "AND blob_id = ?",
-                        {holder.repository, held.blob}));
-  }
-  return count_blob(session, holder.project, held);
+  return {};
 }
 
 Result<void> keep_child(db::WriteSession& session, const Holder& holder, const Child& child) {
@@ -109,13 +146,32 @@ Result<ArtifactId> insert_artifact(db::WriteSession& session, const Options& opt
   return ArtifactId{id};
 }
 
+/// For at most kBatch rows; the texts live as long as the program.
+std::string_view insert_of_edges(std::size_t rows) {
+  static const auto kTexts = [] {
+    std::array<std::string, kBatch> texts;
+    std::string text = "INSERT INTO artifact_blob (artifact_id, blob_id, repository_id) VALUES ";
+    for (std::string& some : texts) {
+      text += "(?, ?, ?)";
+      some = text;
+      text += ", ";
+    }
+    return texts;
+  }();
+  return kTexts.at(rows - 1);
+}
+
 Result<void> insert_edges(db::WriteSession& session, const Holder& holder, ArtifactId artifact,
                           const References& references) {
-  for (const Held& held : references.blobs) {
-    TRY(session.execute(
-        "INSERT INTO artifact_blob (artifact_id, blob_id, repository_id) VALUES (?, ?, ?)",
-        {artifact, held.blob, holder.repository}));
-  }
+  const auto insert_some = [&](std::span<const Held> some) -> Result<void> {
+    std::vector<db::Param> params;
+    for (const Held& held : some) {
+      params.insert(params.end(), {artifact, held.blob, holder.repository});
+    }
+    TRY(session.execute(insert_of_edges(some.size()), params));
+    return {};
+  };
+  TRY(in_batches(std::span(references.blobs), insert_some));
   for (const Child& child : references.children) {
     TRY(
         session.execute("INSERT INTO artifact_child (artifact_id, child_id, position, descriptor) "
@@ -165,9 +221,8 @@ Error reference_missing(const std::vector<std::string>& digests) {
 
 Result<StoredArtifact> store_artifact(db::WriteSession& session, const Options& options,
                                       const Holder& holder, const NewArtifact& artifact) {
-  for (const Held& held : artifact.references.blobs) {
-    TRY(keep_blob(session, holder, held));
-  }
+  TRY(in_batches(std::span(artifact.references.blobs),
+                 [&](std::span<const Held> some) { return keep_blobs(session, holder, some); }));
   for (const Child& child : artifact.references.children) {
     TRY(keep_child(session, holder, child));
   }

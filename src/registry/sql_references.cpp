@@ -1,7 +1,12 @@
+#include <algorithm>
+#include <map>
 #include <set>
+#include <span>
+#include <vector>
 
 #include "registry/blob_content.h"
 #include "registry/internal/artifact_kind.h"
+#include "registry/internal/batch.h"
 #include "registry/internal/push_rows.h"
 
 namespace roadstead::registry::internal {
@@ -14,14 +19,38 @@ struct FoundHeld {
   storage::Location location;
 };
 
-Result<std::optional<FoundHeld>> find_held_here(db::ReadSession& session, RepositoryId repository,
-                                                const model::Digest& digest) {
-  return session.first(
-      "SELECT b.id, b.size, b.location FROM blob b JOIN repository_blob rb ON rb.repository_id = ? "
-      "AND rb.blob_id = b.id WHERE b.digest = ? AND b.damaged_at IS NULL",
-      {repository, digest.to_string()}, [](const db::Row& row) {
-        return FoundHeld{*held_from(row, 0), storage::Location{std::string(row.text(2))}};
-      });
+using HeldHere = std::map<std::string, FoundHeld, std::less<>>;
+
+/// What the repository holds of the blobs that the manifest may name, by digest.
+Result<HeldHere> find_held_here(db::ReadSession& session, RepositoryId repository,
+                                const model::Manifest& manifest) {
+  static const std::string kSql =
+      "SELECT b.id, b.size, b.location, b.digest FROM blob b JOIN repository_blob rb ON "
+      "rb.repository_id = ? AND rb.blob_id = b.id WHERE b.damaged_at IS NULL AND b.digest IN " +
+      std::string(kBatchList);
+  std::set<std::string_view> digests;
+  const auto add = [&](const model::Descriptor& descriptor) {
+    digests.insert(descriptor.digest.to_string());
+  };
+  if (manifest.config) {
+    add(*manifest.config);
+  }
+  std::for_each(manifest.layers.begin(), manifest.layers.end(), add);
+  for (const model::Descriptor& child : manifest.manifests) {
+    if (!model::is_manifest_type(child.media_type)) {
+      add(child);
+    }
+  }
+  const std::vector<std::string_view> all(digests.begin(), digests.end());
+  HeldHere held;
+  TRY(in_batches(std::span(all), [&](std::span<const std::string_view> some) {
+    return session.each(kSql, batch_params({repository}, some), [&](const db::Row& row) {
+      held.emplace(row.text(3),
+                   FoundHeld{*held_from(row, 0), storage::Location{std::string(row.text(2))}});
+      return true;
+    });
+  }));
+  return held;
 }
 
 struct FoundChild {
@@ -40,32 +69,31 @@ Result<std::optional<FoundChild>> find_child_here(db::ReadSession& session, Repo
 /// Collects references one descriptor at a time.
 class Resolver {
  public:
-  Resolver(db::ReadSession& session, std::optional<RepositoryId> repository)
-      : session_(session), repository_(repository) {}
+  Resolver(db::ReadSession& session, std::optional<RepositoryId> repository, HeldHere held)
+      : session_(session), repository_(repository), held_(std::move(held)) {}
 
-  Result<void> add_blob(const model::Descriptor& descriptor) {
+  void add_blob(const model::Descriptor& descriptor) {
     if (!seen_.insert(descriptor.digest.to_string()).second) {
-      return {};
+      return;
     }
     found.size += descriptor.size;
-    const auto held = TRY(lookup(descriptor.digest));
-    if (held) {
+    if (const FoundHeld* held = lookup(descriptor.digest)) {
       found.blobs.push_back(held->held);
     } else if (descriptor.distributable()) {
       add_missing(descriptor.digest);
     }
-    return {};
   }
 
   Result<void> add_config(const model::Descriptor& descriptor) {
-    const auto held = TRY(lookup(descriptor.digest));
-    if (held && held->location.value == kInlineLocation) {
+    const FoundHeld* held = lookup(descriptor.digest);
+    if (held != nullptr && held->location.value == kInlineLocation) {
       found.config_bytes = TRY(read_content(session_, held->held.blob)).value_or(std::string());
-    } else if (held) {
+    } else if (held != nullptr) {
       found.config = held->location;
       found.config_size = held->held.size;
     }
-    return add_blob(descriptor);
+    add_blob(descriptor);
+    return {};
   }
 
   /// A child is a manifest; build caches also put plain blobs into an index.
@@ -78,7 +106,8 @@ class Resolver {
       child = TRY(find_child_here(session_, *repository_, descriptor.digest));
     }
     if (!child && !model::is_manifest_type(descriptor.media_type)) {
-      return add_blob(descriptor);
+      add_blob(descriptor);
+      return {};
     }
     seen_.insert(descriptor.digest.to_string());
     if (child) {
@@ -94,11 +123,9 @@ class Resolver {
   References found;
 
  private:
-  Result<std::optional<FoundHeld>> lookup(const model::Digest& digest) {
-    if (!repository_) {
-      return std::optional<FoundHeld>();
-    }
-    return find_held_here(session_, *repository_, digest);
+  [[nodiscard]] const FoundHeld* lookup(const model::Digest& digest) const {
+    const auto found_here = held_.find(digest.to_string());
+    return found_here == held_.end() ? nullptr : &found_here->second;
   }
   void add_missing(const model::Digest& digest) {
     if (found.missing.size() < kMissingMax) {
@@ -108,6 +135,7 @@ class Resolver {
 
   db::ReadSession& session_;
   std::optional<RepositoryId> repository_;
+  HeldHere held_;
   std::set<std::string> seen_;
 };
 
@@ -116,12 +144,16 @@ class Resolver {
 Result<References> resolve_references(db::ReadSession& session, const Options& options,
                                       std::optional<RepositoryId> repository,
                                       const model::Manifest& manifest) {
-  Resolver resolver(session, repository);
+  HeldHere held;
+  if (repository) {
+    held = TRY(find_held_here(session, *repository, manifest));
+  }
+  Resolver resolver(session, repository, std::move(held));
   if (manifest.config) {
     TRY(resolver.add_config(*manifest.config));
   }
   for (const model::Descriptor& layer : manifest.layers) {
-    TRY(resolver.add_blob(layer));
+    resolver.add_blob(layer);
   }
   std::int64_t position = 0;
   for (const model::Descriptor& child : manifest.manifests) {

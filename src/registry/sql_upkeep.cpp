@@ -1,28 +1,22 @@
-#include <algorithm>
 #include <map>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "registry/internal/batch.h"
 #include "registry/upkeep.h"
 
 namespace roadstead::registry {
 namespace {
 
-/// Rows that one statement removes.
-constexpr std::size_t kPerStatement = 16;
-
 /// Exactly these: on a server, rows with a lower id may be committed after they were read.
 Result<void> remove_folded(db::WriteSession& session, std::span<const std::int64_t> ids) {
-  constexpr std::string_view kSql =
-      "DELETE FROM quota_delta WHERE id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-  while (!ids.empty()) {
-    const std::size_t count = std::min(ids.size(), kPerStatement);
-    std::vector<db::Param> params(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
-    params.resize(kPerStatement, db::Param(ids.front()));
-    TRY(session.execute(kSql, params));
-    ids = ids.subspan(count);
-  }
-  return {};
+  static const std::string kSql =
+      "DELETE FROM quota_delta WHERE id IN " + std::string(internal::kBatchList);
+  return internal::in_batches(ids, [&](std::span<const std::int64_t> some) -> Result<void> {
+    TRY(session.execute(kSql, internal::batch_params({}, some)));
+    return {};
+  });
 }
 
 }  // namespace
