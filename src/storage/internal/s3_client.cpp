@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -72,6 +71,11 @@ Error refused(const HttpAnswer& answer) {
 S3Client::S3Client(S3Options options)
     : options_(std::move(options)),
       credentials_(pool_, options_.environment, options_.region, clock_) {}
+
+S3Client::~S3Client() {
+  closing_.with([](bool& closing) { closing = true; });
+  wake_.notify_all();
+}
 
 Time S3Client::now() const {
   return clock_.now() + std::chrono::microseconds(clock_offset_micros_.load());
@@ -147,7 +151,7 @@ void S3Client::pause(unsigned attempt, const HttpAnswer& answer) const {
         std::max(due, std::min<std::chrono::milliseconds>(
                           std::chrono::seconds(std::min<std::uint64_t>(*wanted, 3600)), kPauseMax));
   }
-  std::this_thread::sleep_for(jittered(due));
+  closing_.wait_for(wake_, jittered(due), [](bool closing) { return closing; }, [](bool) {});
 }
 
 /// The exchange whose header is read, its body only where it is an error's, whole or as the call's

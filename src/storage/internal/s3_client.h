@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/guarded.h"
 #include "base/result.h"
 #include "storage/internal/s3_credentials.h"
 #include "storage/internal/s3_signer.h"
@@ -52,6 +54,9 @@ struct S3Stream {
 class S3Client {
  public:
   explicit S3Client(S3Options options);
+  ~S3Client();
+  S3Client(const S3Client&) = delete;
+  S3Client& operator=(const S3Client&) = delete;
 
   [[nodiscard]] const S3Options& options() const { return options_; }
 
@@ -86,6 +91,9 @@ class S3Client {
   CredentialChain credentials_;
   /// The store's clock minus ours, once it has complained about ours.
   std::atomic<std::int64_t> clock_offset_micros_{0};
+  // What pauses between attempts wait on.
+  mutable Guarded<bool> closing_{false};
+  mutable std::condition_variable wake_;
 };
 
 /// For answers that demand() would not take.

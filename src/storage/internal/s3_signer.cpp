@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -16,9 +15,14 @@ constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 
 /// "20130524T000000Z"
 std::string amz_date(Time time) {
-  const auto seconds = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
-  return fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(seconds));
+  const std::string text = format_rfc3339(time);  // "2013-05-24T00:00:00.000Z"
+  std::string date;
+  for (const char c : std::string_view(text).substr(0, text.find('.'))) {
+    if (c != '-' && c != ':') {
+      date += c;
+    }
+  }
+  return date + "Z";
 }
 
 std::string scope_text(const SigningScope& scope, std::string_view date) {
