@@ -57,6 +57,12 @@ TEST(MysqlSql, ComparisonsOfRowsBecomeRanges) {
   EXPECT_EQ(three.parameters, 3U);
 }
 
+TEST(MysqlSql, HintsNameAnIndex) {
+  EXPECT_EQ(render_mysql("SELECT a FROM t x /* by t_a */ WHERE x.a > ?").text,
+            "SELECT a FROM t x FORCE INDEX (t_a) WHERE x.a > ?");
+  EXPECT_EQ(render_mysql("SELECT '/* by t_a */'").text, "SELECT '/* by t_a */'");
+}
+
 TEST(MysqlSql, OtherBracketsStay) {
   for (const char* sql :
        {"INSERT INTO t (a, b) VALUES (?, ?)", "SELECT 1 WHERE (a, b) = (?, ?)",

@@ -11,10 +11,13 @@
 namespace roadstead::project {
 namespace {
 
-// A SELECT of what project_from() reads; the placeholder is the caller's user id.
+// What project_from() reads. There is always an owner; an inner join would let an engine begin with
+// the accounts, which are few. The placeholder is the caller's user id.
 constexpr std::string_view kSelect =
     "SELECT p.id, p.name, p.owner_id, o.username, p.public, p.creation_time, p.update_time, m.role "
-    "FROM project p JOIN user_account o ON o.id = p.owner_id "
+    "FROM project p";
+constexpr std::string_view kJoins =
+    " LEFT JOIN user_account o ON o.id = p.owner_id "
     "LEFT JOIN project_member m ON m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?";
 
 Project project_from(const db::Row& row) {
@@ -30,9 +33,10 @@ Project project_from(const db::Row& row) {
   return project;
 }
 
-std::string select_projects(std::string_view rest) {
+/// `index`: a hint, or nothing.
+std::string select_projects(std::string_view rest, std::string_view index = {}) {
   std::string sql(kSelect);
-  return sql.append(rest);
+  return sql.append(index).append(kJoins).append(rest);
 }
 
 constexpr std::array kListColumns{
@@ -75,7 +79,9 @@ Result<auth::Page<Project>> read_counted(db::ReadSession& session, const auth::P
   if (!start.from) {
     return page;
   }
-  std::string sql = select_projects(only_public ? " WHERE p.public = 1 AND" : " WHERE");
+  std::string sql = only_public
+                        ? select_projects(" WHERE p.public = 1 AND", " /* by project_public */")
+                        : select_projects(" WHERE", " /* by name */");
   sql += direction == auth::Direction::kUp ? " p.name >= ? ORDER BY p.name LIMIT ?"
                                            : " p.name <= ? ORDER BY p.name DESC LIMIT ?";
   page.items = TRY(session.all(sql, {caller.user, start.from->name, query.limit()}, project_from));

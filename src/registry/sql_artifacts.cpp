@@ -30,6 +30,8 @@ constexpr std::array kTagColumns{
     ListColumn{"pull_time", "t.pull_time", ListColumn::Type::kTime},
 };
 constexpr std::string_view kFrom = " FROM artifact a JOIN manifest f ON f.id = a.manifest_id";
+constexpr std::string_view kFromListed =
+    " FROM artifact a /* by artifact_listed */ JOIN manifest f ON f.id = a.manifest_id";
 constexpr std::string_view kSelect =
     "SELECT a.id, a.repository_id, a.project_id, a.digest, f.media_type, a.media_type, "
     "a.artifact_type, a.type, a.annotations, a.extra_attributes, a.subject_digest, a.size, "
@@ -126,7 +128,7 @@ Result<auth::Page<ArtifactRow>> read_counted(db::ReadSession& session, Repositor
     return page;
   }
   std::string sql(kSelect);
-  sql.append(kFrom).append(" WHERE a.repository_id = ? AND a.listed = 1");
+  sql.append(kFromListed).append(" WHERE a.repository_id = ? AND a.listed = 1");
   sql += direction == auth::Direction::kDown
              ? " AND (a.push_time, a.id) <= (?, ?) ORDER BY a.push_time DESC, a.id DESC"
              : " AND (a.push_time, a.id) >= (?, ?) ORDER BY a.push_time, a.id";

@@ -22,16 +22,15 @@ Result<Page> find_doomed(db::ReadSession& session, const HistoryPolicy& policy, 
   // an existing tag came from; what belongs to no repository any more.
   constexpr std::string_view kSql =
       "SELECT h.id, CASE WHEN "
-      "(SELECT COUNT(*) FROM (SELECT 1 FROM tag_history n WHERE n.repository_id = h.repository_id "
-      "AND n.name = h.name AND n.id > h.id LIMIT ?) newer) >= ? "
+      "(SELECT n.id FROM tag_history n WHERE n.repository_id = h.repository_id AND n.name = h.name "
+      "AND n.id > h.id ORDER BY n.id LIMIT 1 OFFSET ?) IS NOT NULL "
       "OR (h.op_time < ? AND (EXISTS (SELECT 1 FROM tag_history n WHERE n.repository_id = "
       "h.repository_id AND n.name = h.name AND n.id > h.id) OR NOT EXISTS (SELECT 1 FROM tag t "
       "WHERE t.repository_id = h.repository_id AND t.name = h.name))) "
       "OR NOT EXISTS (SELECT 1 FROM repository r WHERE r.id = h.repository_id) "
       "THEN 1 ELSE 0 END FROM tag_history h WHERE h.id > ? ORDER BY h.id LIMIT ?";
   Page page;
-  TRY(session.each(kSql,
-                   {policy.rows_max, policy.rows_max, session.now() - policy.age_max, after, count},
+  TRY(session.each(kSql, {policy.rows_max - 1, session.now() - policy.age_max, after, count},
                    [&](const db::Row& row) {
                      page.last = row.integer(0);
                      ++page.looked_at;

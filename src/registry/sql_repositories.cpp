@@ -38,25 +38,29 @@ RepositoryRow repository_from(const db::Row& row) {
 struct Ordered {
   auth::CountedList list;
   auth::Direction direction;
-  std::string_view up;    ///< From a key upwards.
-  std::string_view down;  ///< And downwards.
+  std::string_view index;  ///< As a hint (db::ReadSession).
+  std::string_view up;     ///< From a key upwards.
+  std::string_view down;   ///< And downwards.
   bool by_name = false;
 };
-std::optional<Ordered> by_time(const auth::CountedList& list, const auth::ListQuery& query) {
+std::optional<Ordered> by_time(const auth::CountedList& list, std::string_view index,
+                               const auth::ListQuery& query) {
   const auto direction = auth::own_order(query, "creation_time", auth::Direction::kDown);
   if (!direction) {
     return std::nullopt;
   }
   return Ordered{
-      list, *direction,
+      list, *direction, index,
       " AND (r.creation_time, r.id) >= (?, ?) ORDER BY r.creation_time, r.id LIMIT ?",
       " AND (r.creation_time, r.id) <= (?, ?) ORDER BY r.creation_time DESC, r.id DESC LIMIT ?"};
 }
 
 /// Of one project, or of all.
 std::optional<Ordered> ordered(std::optional<ProjectId> project, const auth::ListQuery& query) {
-  if (auto list = by_time(
-          project ? internal::repositories_of(*project) : internal::all_repositories(), query)) {
+  if (auto list =
+          project ? by_time(internal::repositories_of(*project), " /* by repository_listed_in */",
+                            query)
+                  : by_time(internal::all_repositories(), " /* by repository_listed */", query)) {
     return list;
   }
   const auto direction = auth::own_order(query, "name", auth::Direction::kUp);
@@ -64,13 +68,17 @@ std::optional<Ordered> ordered(std::optional<ProjectId> project, const auth::Lis
     return std::nullopt;
   }
   if (project) {
-    return Ordered{internal::repositories_by_name_of(*project), *direction,
-                   " AND r.name >= ? ORDER BY r.name LIMIT ?",
-                   " AND r.name <= ? ORDER BY r.name DESC LIMIT ?", true};
+    return Ordered{
+        internal::repositories_by_name_of(*project),     *direction,
+        " /* by repository_listed_name_in */",           " AND r.name >= ? ORDER BY r.name LIMIT ?",
+        " AND r.name <= ? ORDER BY r.name DESC LIMIT ?", true};
   }
-  return Ordered{internal::all_repositories_by_name(), *direction,
+  return Ordered{internal::all_repositories_by_name(),
+                 *direction,
+                 " /* by repository_listed_name */",
                  " AND r.full_name >= ? ORDER BY r.full_name LIMIT ?",
-                 " AND r.full_name <= ? ORDER BY r.full_name DESC LIMIT ?", true};
+                 " AND r.full_name <= ? ORDER BY r.full_name DESC LIMIT ?",
+                 true};
 }
 
 Result<auth::Page<RepositoryRow>> read_ordered(db::ReadSession& session,
@@ -85,6 +93,7 @@ Result<auth::Page<RepositoryRow>> read_ordered(db::ReadSession& session,
     return page;
   }
   std::string sql(kSelect);
+  sql += ordered.index;
   std::vector<db::Param> params;
   if (project) {
     sql += " WHERE r.project_id = ? AND r.listed = 1";

@@ -174,6 +174,9 @@ MysqlSql render_mysql(std::string_view sql) {
     const char c = scanner.next();
     if (c == '\'' || c == '"') {
       rendered.text += scanner.take_quoted();
+    } else if (scanner.take("/* by ")) {
+      rendered.text.append("FORCE INDEX (").append(scanner.take_name()).append(")");
+      scanner.take(" */");
     } else if (const auto row = take_row_comparison(scanner)) {
       render_row_comparison(*row, rendered);
     } else if (in_name(c)) {
