@@ -124,6 +124,9 @@ class Mariadb(Service):
         self.rows(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
         self.rows(f"CREATE USER {user} IDENTIFIED BY '{password}'")
         self.rows(f"GRANT ALL ON {name}.* TO {user}")
+        # Unit tests make databases beside it: `_` alone would stand for any character.
+        escaped = name.replace("_", "\\_")
+        self.rows(f"GRANT ALL ON `{escaped}\\_scratch%`.* TO {user}")
         return MariadbDatabase(self, name, user, password)
 
 

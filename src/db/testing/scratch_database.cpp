@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "db/copy.h"
 #include "db/internal/sqlite_connection.h"
 #include "db/server.h"
 #include "sys/testing/scratch_directory.h"
@@ -71,6 +72,12 @@ const std::string& server_url() {
   return kUrl;
 }
 
+/// The URL of another database of the server, beside the one that it names.
+std::string with_database(std::string url, const std::string& suffix) {
+  const std::size_t end = std::min(url.find('?'), url.size());
+  return url.insert(end, suffix);
+}
+
 /// One of the databases (in PostgreSQL, schemas) on the server that nobody uses at the moment.
 class ServerPlace {
  public:
@@ -83,14 +90,24 @@ class ServerPlace {
     if (number_ == 0) {
       return;
     }
-    CHECK(url.starts_with("postgresql:"));
+    const bool mysql = engine_of(url) == Engine::kMysql;
     SystemClock clock;
     log::Sink sink(2, log::Format::kText, log::Level::kError, clock);
+    const std::string suffix = "_scratch" + std::to_string(number_);
     const std::string schema = "scratch" + std::to_string(number_);
     const auto main = must(open_server_database(must(parse_server_url(url)), log::Logger(sink)));
-    must(main->write([&](WriteSession& session) {
-      return session.execute("CREATE SCHEMA IF NOT EXISTS " + schema, {});
+    must(main->write([&](WriteSession& session) -> Result<std::int64_t> {
+      if (!mysql) {
+        return session.execute("CREATE SCHEMA IF NOT EXISTS " + schema, {});
+      }
+      const auto name = TRY(session.first("SELECT DATABASE()", {},
+                                          [](const Row& row) { return std::string(row.text(0)); }));
+      return session.execute("CREATE DATABASE IF NOT EXISTS " + name.value_or("") + suffix, {});
     }));
+    if (mysql) {
+      url_ = with_database(url, suffix);
+      return;
+    }
     url_ += url.find('?') == std::string::npos ? '?' : '&';
     url_ += "options=-csearch_path%3D" + schema;
   }
@@ -108,8 +125,29 @@ class ServerPlace {
   std::string url_;
 };
 
+/// Only what was used: making a table anew takes long.
+Result<std::int64_t> empty_mysql(WriteSession& session) {
+  const auto tables = TRY(session.all(
+      "SELECT table_name, COALESCE(auto_increment, 0) FROM information_schema.tables WHERE "
+      "table_schema = DATABASE() AND table_name NOT LIKE 'schema!_%' ESCAPE '!'",
+      {}, [](const Row& row) { return std::pair(std::string(row.text(0)), row.integer(1) > 1); }));
+  TRY(session.execute("SET foreign_key_checks = 0", {}));
+  for (const auto& [table, counted] : tables) {
+    const auto used = TRY(session.first("SELECT 1 FROM \"" + table + "\" LIMIT 1", {},
+                                        [](const Row&) { return true; }));
+    if (counted || used) {
+      TRY(session.execute("TRUNCATE \"" + table + "\"", {}));
+    }
+  }
+  return session.execute("SET foreign_key_checks = 1", {});
+}
+
 /// Leaves the schema, and begins ids anew.
-void empty_database(Database& database) {
+void empty_database(Database& database, Engine engine) {
+  if (engine == Engine::kMysql) {
+    must(database.write(empty_mysql));
+    return;
+  }
   must(database.write([](WriteSession& session) -> Result<std::int64_t> {
     const auto tables = TRY(session.all(
         "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> "
@@ -145,7 +183,7 @@ struct ScratchDatabase::State {
     how.clock = &clock;
     database = must(open_server_database(how, log::Logger(sink)));
     if (!std::exchange(emptied, true)) {
-      empty_database(*database);
+      empty_database(*database, engine_of(server->url()));
     }
   }
 
