@@ -383,6 +383,22 @@ TEST_P(ServerDatabaseTest, ManyTextsDoNotGrowTheCacheForEver) {
   }));
 }
 
+TEST_P(ServerDatabaseTest, ParametersMayBeManyAndNone) {
+  const auto database = database_with_values();
+  std::string sql = "INSERT INTO v (n) VALUES (?)";
+  std::vector<Param> params = {0};
+  for (int i = 1; i < 2'000; ++i) {
+    sql += ", (?)";
+    params.emplace_back(i);
+  }
+  EXPECT_EQ(database->write([&](WriteSession& s) { return s.execute(sql, params); }).value(),
+            2'000);
+  const auto sum = database->read_once([](ReadSession& session) {
+    return session.first("SELECT SUM(n) FROM v", {}, [](const Row& row) { return row.integer(0); });
+  });
+  EXPECT_EQ(sum.value(), 1'999'000);
+}
+
 TEST_P(ServerDatabaseTest, StatementsThatAreNotPreparedAnswerTheSame) {
   const auto database = server().open("prepared_statements=false");
   ASSERT_TRUE(put(*database, "a", "1"));

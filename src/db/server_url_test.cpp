@@ -97,7 +97,7 @@ TEST(MysqlErrors, WhatTheyMean) {
     EXPECT_EQ(failure(number), Failure::kLost) << number;
     EXPECT_EQ(code(number), Code::kUnavailable) << number;
   }
-  for (const unsigned number : {1040U, 1203U, 1317U, 1969U, 3024U, 1021U}) {
+  for (const unsigned number : {1040U, 1203U, 1317U, 1461U, 1969U, 3024U, 1021U}) {
     EXPECT_EQ(failure(number), Failure::kOther) << number;
     EXPECT_EQ(code(number), Code::kUnavailable) << number;
   }

@@ -38,7 +38,7 @@ RepositoryRow repository_from(const db::Row& row) {
 struct Ordered {
   auth::CountedList list;
   auth::Direction direction;
-  std::string_view index;  ///< As a hint (db::ReadSession).
+  std::string_view index;  ///< A hint, as db/README.md tells.
   std::string_view up;     ///< From a key upwards.
   std::string_view down;   ///< And downwards.
   bool by_name = false;

@@ -218,7 +218,16 @@ Result<MysqlConnection::Prepared*> MysqlConnection::prepare(std::string_view sql
     return unavailable("out of memory");
   }
   MYSQL_STMT* const statement = prepared.statement.get();
-  if (mysql_stmt_prepare(statement, rendered.text.data(), rendered.text.size()) != 0) {
+  const auto prepare_it = [&] {
+    return mysql_stmt_prepare(statement, rendered.text.data(), rendered.text.size()) == 0;
+  };
+  bool done = prepare_it();
+  if (!done && mysql_stmt_errno(statement) == ER_MAX_PREPARED_STMT_COUNT_REACHED) {
+    // All connections of the server share that number: those we remember are the ones to give up.
+    prepared_.clear();
+    done = prepare_it();
+  }
+  if (!done) {
     return failed_in(statement, sql);
   }
   prepared.order = std::move(rendered.order);

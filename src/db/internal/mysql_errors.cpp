@@ -70,6 +70,7 @@ bool is_shortage(unsigned number) {
     case ER_OUTOFMEMORY:
     case ER_OUT_OF_RESOURCES:
     case ER_LOCK_TABLE_FULL:
+    case ER_MAX_PREPARED_STMT_COUNT_REACHED:
     case kMysqlStatementTime:
     case kMariadbStatementTime:
       return true;
