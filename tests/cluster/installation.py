@@ -21,7 +21,7 @@ from service import NotInstalled  # noqa: E402
 
 GRACE_SECONDS = 10
 LEASE_SECONDS = 5
-HEALTH = "/api/v2.0/health"
+READY = "/readyz"
 RECOVERY_SECONDS = 60
 STOP_SECONDS = 30
 START_FAILURES_MAX = 100  # Starts of one replica that end because the database is not there.
@@ -124,9 +124,8 @@ class Replica:
         if not self.answered:
             return False
         try:
-            status, _, body = self.server.request("GET", HEALTH, authenticated=False)
-            return status == 200 and json.loads(body)["status"] == "healthy"
-        except (OSError, ValueError):
+            return self.server.request("GET", READY, authenticated=False)[0] == 200
+        except OSError:
             return False
 
     def close(self):
@@ -177,7 +176,7 @@ class Cluster:
         for replica in self.replicas:  # All at once: who makes the schema is theirs to find out.
             replica.launch()
         self.wait_until_healthy()
-        self.balancer = self.balancer_kind([replica.server.host for replica in self.replicas], HEALTH).start()
+        self.balancer = self.balancer_kind([replica.server.host for replica in self.replicas], READY).start()
 
     @property
     def host(self):

@@ -6,6 +6,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -158,6 +159,7 @@ def run(options):
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # What was started has to end, too.
     try:
         return self_test(options) if options.self_test else run(options)
     except NotInstalled as reason:

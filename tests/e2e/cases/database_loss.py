@@ -20,6 +20,7 @@ ACQUIRE_SECONDS = 1
 FAST_SECONDS = STATEMENT_SECONDS + ACQUIRE_SECONDS + 4
 QUEUE_SECONDS = 60  # When forty wait for three connections, most of them wait for each other first.
 RECOVERY_SECONDS = 15
+HEALTH_SECONDS = 10
 OPTIONS = f"?pool_size={POOL}&statement_seconds={STATEMENT_SECONDS}&acquire_seconds={ACQUIRE_SECONDS}"
 
 
@@ -55,8 +56,17 @@ class Installation:
         check(self.case.server.process.poll() is None, "the server lives")
         check(self.proxy.open_connections <= POOL + 2, f"{self.proxy.open_connections} connections")
 
-    def healthy(self):
-        return self.case.server.api("GET", "/health", expected=(200, 503), authenticated=False)["status"] == "healthy"
+    def says(self, healthy):
+        """What balancers and people ask tells the truth, some seconds later at most."""
+        deadline = time.monotonic() + HEALTH_SECONDS
+        while True:
+            ready = self.case.server.request("GET", "/readyz", authenticated=False)[0]
+            status = self.case.server.api("GET", "/health", expected=(200, 503), authenticated=False)["status"]
+            if (ready == 200) == (status == "healthy") == healthy:
+                break
+            check(time.monotonic() < deadline, f"/readyz {ready} and {status} should say {'' if healthy else 'un'}healthy")
+            time.sleep(0.1)
+        equal(self.case.server.request("GET", "/livez", authenticated=False)[0], 200, "/livez")
 
 
 @contextlib.contextmanager
@@ -91,10 +101,10 @@ def nobody_listens(it):
     it.proxy.cut()
     for _ in range(5):
         equal(it.get(), 503, "nobody listens")
-    check(not it.healthy(), "it says that it is well")
+    it.says(healthy=False)
     it.proxy.heal()
     it.recovers("nobody listening")
-    check(it.healthy(), "it says that it is ill")
+    it.says(healthy=True)
 
 
 def nothing_is_heard(it):
