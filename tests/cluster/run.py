@@ -110,27 +110,33 @@ def failed(world, cluster, folder, why):
     return 1
 
 
+def is_noticed(world, cluster, name, damage):
+    damage(world, cluster)
+    try:
+        check_everything(world, cluster)
+        check_nothing_is_left(world, cluster)
+        print(f"MISSED: {name}", flush=True)
+        return False
+    except Broken as noticed:
+        print(f"noticed: {name}: {str(noticed)[:150]}", flush=True)
+        return True
+
+
 def self_test(options):
     """Each damage to a fresh cluster that has been at work for some seconds."""
     missed = 0
     for name, damage in DAMAGES.items():
         folder = tempfile.mkdtemp(prefix="roadstead-cluster-")
-        try:
-            with Cluster(folder, options.replicas, 0, options.balancer) as cluster:
-                world = World(options)
+        world = World(options)
+        with Cluster(folder, options.replicas, 0, options.balancer) as cluster:
+            try:
                 prepare(world, cluster)
                 work(world, cluster, SELF_TEST_SECONDS, faults=False)
                 check_everything(world, cluster)  # So that it is the damage that is noticed.
-                damage(world, cluster)
-                try:
-                    check_everything(world, cluster)
-                    check_nothing_is_left(world, cluster)
-                    print(f"MISSED: {name}", flush=True)
-                    missed += 1
-                except Broken as noticed:
-                    print(f"noticed: {name}: {str(noticed)[:150]}", flush=True)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            except Broken as broken:
+                return failed(world, cluster, folder, f"before anything was damaged: {broken}")
+            missed += not is_noticed(world, cluster, name, damage)
+        shutil.rmtree(folder, ignore_errors=True)
     return 1 if missed else 0
 
 
