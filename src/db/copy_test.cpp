@@ -259,7 +259,8 @@ TEST(Copy, ADifferentSchemaIsRefused) {
   const auto source = open_file(directory.path() / "source");
   const auto target = open_file(directory.path() / "target");
   ASSERT_TRUE(source->write([](WriteSession& session) {
-    return session.execute("DELETE FROM schema_version WHERE version = 6", {});
+    return session.execute("DELETE FROM schema_version WHERE version = ?",
+                           {embedded_migrations().back().version});
   }));
   const auto refused = copy_database({*source, Engine::kSqlite}, {*target, Engine::kSqlite});
   ASSERT_FALSE(refused);
