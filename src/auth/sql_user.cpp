@@ -69,6 +69,11 @@ Result<UserId> insert_user(db::WriteSession& session, const NewRow& row) {
   return UserId{id};
 }
 
+Result<void> make_first(db::WriteSession& session, UserId id) {
+  TRY(session.execute("UPDATE user_account SET id = ? WHERE id = ?", {kAdministrator, id}));
+  return {};
+}
+
 Result<std::optional<User>> select_user(db::ReadSession& session, UserId id) {
   return session.first(select_user_where(" WHERE id = ? AND deleted = 0"), {id}, user_from);
 }

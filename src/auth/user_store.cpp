@@ -164,6 +164,9 @@ Result<bool> ensure_administrator(db::Database& database, std::string_view passw
   TRY(check_password(password));
   const std::string hash = crypto::hash_password(password);
   return database.write([&](db::WriteSession& session) -> Result<bool> {
+    if (TRY(internal::select_credentials(session, kAdministrator))) {
+      return false;  // Another process has started just now.
+    }
     const std::string name = "admin";
     const std::string realname = "system admin";
     const std::string comment = "admin user";
@@ -173,9 +176,10 @@ Result<bool> ensure_administrator(db::Database& database, std::string_view passw
                                                           .comment = comment,
                                                           .password_hash = hash,
                                                           .sysadmin = true}));
+    // A server does not give an id twice, also when its transaction was undone, and some count in
+    // larger steps.
     if (id != kAdministrator) {
-      return Error{
-          Code::kInternal, Subject::kUser, "the first administrator did not get the first id", {}};
+      TRY(internal::make_first(session, id));
     }
     if (along) {
       TRY(along(session));

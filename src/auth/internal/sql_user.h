@@ -22,6 +22,8 @@ struct NewRow {
 };
 
 Result<UserId> insert_user(db::WriteSession& session, const NewRow& row);
+/// Makes an account that nothing refers to yet the administrator's.
+Result<void> make_first(db::WriteSession& session, UserId id);
 Result<std::optional<User>> select_user(db::ReadSession& session, UserId id);
 Result<std::optional<User>> select_user(db::ReadSession& session, std::string_view name);
 Result<bool> name_or_email_exists(db::ReadSession& session, std::string_view name,
