@@ -136,8 +136,9 @@ S3Client::Verdict S3Client::judge(const S3Call& call, const Result<void>& ended,
   if (answer.status >= 500) {
     return {S3Outcome::kServerError, answer.status != 501};
   }
-  const bool again = answer.status == 408 || code == "RequestTimeout" ||
-                     code == "OperationAborted" || code == "ConditionalRequestConflict";
+  // 409 about an object is a race inside the store: OperationAborted, ConditionalRequestConflict,
+  // and what gateways over file systems say when a directory comes or goes under a key.
+  const bool again = answer.status == 408 || answer.status == 409 || code == "RequestTimeout";
   // An answer to HEAD does not say why.
   const bool mute = call.method == "HEAD" && (answer.status == 403 || answer.status == 400);
   return {S3Outcome::kRefused, again, mute || is_credential_error(code),
