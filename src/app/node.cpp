@@ -117,8 +117,12 @@ Result<void> first_start(const Settings& settings, const DataDirectory& director
     // whose password nobody was told would stay.
     TRY(sys::replace_file(file, password + "\n"));
   }
-  TRY(auth::ensure_administrator(database, password, project::create_default_project));
-  if (generated) {
+  const bool made =
+      TRY(auth::ensure_administrator(database, password, project::create_default_project));
+  if (generated && !made) {
+    TRY(sys::remove(file));  // Another replica was faster: its password counts.
+  }
+  if (generated && made) {
     print(fmt::format("First start. Sign in as admin with the password {}\n(kept in {})\n",
                       password, file.string()));
   }
