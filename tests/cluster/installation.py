@@ -176,6 +176,8 @@ class Cluster:
         for replica in self.replicas:  # All at once: who makes the schema is theirs to find out.
             replica.launch()
         self.wait_until_healthy()
+        if failed := [replica for replica in self.replicas if replica.start_failures]:
+            raise Broken(f"{failed[0]} did not start at once beside the others:\n{failed[0].server.log_tail()}")
         self.balancer = self.balancer_kind([replica.server.host for replica in self.replicas], READY).start()
 
     @property
