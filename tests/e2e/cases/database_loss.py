@@ -18,7 +18,7 @@ STATEMENT_SECONDS = 2
 ACQUIRE_SECONDS = 1
 # A refusal takes at most a wait for a connection and a statement, on a busy machine.
 FAST_SECONDS = STATEMENT_SECONDS + ACQUIRE_SECONDS + 4
-QUEUE_SECONDS = 60  # When forty wait for three connections, most of them wait for each other first.
+QUEUE_SECONDS = 120  # When forty wait for three slow connections, most of them wait for each other first.
 RECOVERY_SECONDS = 15
 HEALTH_SECONDS = 10
 OPTIONS = f"?pool_size={POOL}&statement_seconds={STATEMENT_SECONDS}&acquire_seconds={ACQUIRE_SECONDS}"
