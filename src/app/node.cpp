@@ -16,6 +16,7 @@
 #include "app/program.h"
 #include "app/project_content.h"
 #include "app/readiness.h"
+#include "app/redis_debts.h"
 #include "app/store_metrics.h"
 #include "app/system_metrics.h"
 #include "app/trash_requests.h"
@@ -149,6 +150,8 @@ struct Node::Parts {
   api::oci::RedirectPolicy redirects;
   storage::DigestLocks locks;
   std::optional<auth::PasswordPool> passwords;
+  std::unique_ptr<redis::Client> redis;  ///< Null without one.
+  std::optional<RedisDebts> login_debts;
   std::optional<auth::LoginThrottle> throttle;
   std::optional<auth::TokenService> tokens;
   std::unique_ptr<auth::Authenticator> authenticator;
@@ -206,6 +209,12 @@ Result<void> Node::Parts::open(const std::function<void(std::string_view)>& prin
     store = std::move(cached);
   }
   redirects = TRY(redirect_policy(settings));
+  if (!settings.redis_url.empty()) {
+    redis::Options options = TRY(redis::parse_url(settings.redis_url));
+    redis = TRY(redis::Client::open(std::move(options), logger));
+    export_redis(metrics, *redis);
+    login_debts.emplace(*redis, crypto::hmac_sha256(directory.secret_key(), "failed sign-ins"));
+  }
   crypto::SigningKey key = TRY(signing_key(settings, *database, directory.secret_key()));
   TRY(first_start(settings, directory, *database, print));
   registry_options = TRY(app::registry_options(settings));
@@ -236,7 +245,7 @@ Result<void> Node::Parts::own_store() {
 
 void Node::Parts::wire() {
   passwords.emplace(auth::PasswordPool::Options{});
-  throttle.emplace(clock);
+  throttle.emplace(clock, login_debts ? &*login_debts : nullptr);
   authenticator =
       auth::make_authenticator({*database, *passwords, *tokens, *throttle, clock, logger});
   users.emplace(*database, *passwords);

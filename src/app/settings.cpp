@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "db/server.h"
+#include "redis/url.h"
 #include "storage/s3.h"
 
 namespace roadstead::app {
@@ -272,6 +273,11 @@ Result<void> complete(Settings& settings) {
   } else if (!settings.database_url.starts_with("sqlite:")) {
     if (const auto server = db::parse_server_url(settings.database_url); !server) {
       return bad("configuration", "database_url", "sqlite:PATH, or a " + server.error().message);
+    }
+  }
+  if (!settings.redis_url.empty()) {
+    if (const auto redis = redis::parse_url(settings.redis_url); !redis) {
+      return bad("configuration", "redis_url", redis.error().message);
     }
   }
   if (settings.storage_url.empty()) {

@@ -30,6 +30,7 @@ struct Settings {
   std::string data_dir = "/var/lib/roadstead";
   std::string database_url;
   std::string storage_url;
+  std::string redis_url;
   std::string secret_key_file;
   std::string storage_redirect = "off";
   Bytes storage_redirect_min_size{std::uint64_t{1} << 20U};

@@ -23,6 +23,10 @@ constexpr std::array kEntries{
     SettingEntry{"storage_url", "ROADSTEAD_STORAGE_URL",
                  "file:DIRECTORY (default: storage in data_dir) or s3://BUCKET/PREFIX?endpoint=URL",
                  &Settings::storage_url},
+    SettingEntry{"redis_url", "ROADSTEAD_REDIS_URL",
+                 "redis://…, rediss://… or redis+sentinel://…, for replicas to count failed "
+                 "sign-ins together (default: each counts by itself)",
+                 &Settings::redis_url},
     SettingEntry{
         "secret_key_file", "ROADSTEAD_SECRET_KEY_FILE",
         "file with 64 hexadecimal digits, the same for all replicas (default: generated as "

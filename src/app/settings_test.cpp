@@ -91,6 +91,19 @@ TEST_F(SettingsTest, SecretsAreMasked) {
   EXPECT_EQ(message_of(shown), "accepted") << shown;
 }
 
+TEST_F(SettingsTest, PasswordsInUrlsAreMasked) {
+  const std::string url = "redis+sentinel://:Sesame@a,b/main/0?sentinel_password=Sesame";
+  const std::string shown = show_settings(load_settings(from_file("redis_url: " + url)).value());
+  EXPECT_EQ(shown.find("Sesame"), std::string::npos);
+  EXPECT_NE(shown.find("redis_url: \"redis+sentinel://:***@a,b/main/0?sentinel_password=***\"\n"),
+            std::string::npos)
+      << shown;
+  EXPECT_EQ(message_of(shown), "accepted") << shown;
+  EXPECT_NE(message_of("redis_url: http://:Sesame@a\n").find("redis_url: redis URL: must begin"),
+            std::string::npos);
+  EXPECT_EQ(message_of("redis_url: http://:Sesame@a\n").find("Sesame"), std::string::npos);
+}
+
 TEST(HostPort, TakesAddressesApart) {
   EXPECT_EQ(parse_host_port("[::1]:443").value().host, "::1");
   EXPECT_EQ(parse_host_port(":5000").value().host, "0.0.0.0");

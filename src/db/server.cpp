@@ -133,7 +133,9 @@ std::string mask_password(std::string_view url) {
   }
   if (const std::size_t option = masked.find("password="); option != std::string::npos) {
     const std::size_t begin = option + std::string_view("password=").size();
-    masked.replace(begin, std::min(masked.find('&', begin), masked.size()) - begin, "***");
+    // A quotation mark ends a text that `config show` prints.
+    masked.replace(begin, std::min(masked.find_first_of("&\"", begin), masked.size()) - begin,
+                   "***");
   }
   return masked;
 }
