@@ -24,12 +24,17 @@ TEST(PortableSql, LocksAreEndings) {
   const PortableSql locked = take_apart("SELECT 1 FROM t WHERE id = ? FOR KEY SHARE");
   EXPECT_EQ(locked.body, "SELECT 1 FROM t WHERE id = ?");
   EXPECT_EQ(locked.lock, PortableSql::Lock::kKeyShare);
+  const PortableSql free = take_apart("SELECT 1 FROM t LIMIT 1 FOR UPDATE SKIP LOCKED");
+  EXPECT_EQ(free.body, "SELECT 1 FROM t LIMIT 1");
+  EXPECT_EQ(free.lock, PortableSql::Lock::kUpdateFree);
   EXPECT_EQ(take_apart("SELECT ' FOR UPDATE' FROM t").lock, PortableSql::Lock::kNone);
 }
 
 TEST(MysqlSql, LocksAreInItsWords) {
   EXPECT_EQ(render_mysql("SELECT 1 FROM t FOR UPDATE").text, "SELECT 1 FROM t FOR UPDATE");
   EXPECT_EQ(render_mysql("SELECT 1 FROM t FOR NO KEY UPDATE").text, "SELECT 1 FROM t FOR UPDATE");
+  EXPECT_EQ(render_mysql("SELECT 1 FROM t FOR UPDATE SKIP LOCKED").text,
+            "SELECT 1 FROM t FOR UPDATE SKIP LOCKED");
   EXPECT_EQ(render_mysql("SELECT 1 FROM t FOR KEY SHARE").text,
             "SELECT 1 FROM t LOCK IN SHARE MODE");
 }

@@ -16,8 +16,9 @@ struct Ending {
   std::string_view text;
   PortableSql::Lock lock;
 };
-constexpr std::array<Ending, 3> kEndings = {{
+constexpr std::array<Ending, 4> kEndings = {{
     {" FOR UPDATE", PortableSql::Lock::kUpdate},
+    {" FOR UPDATE SKIP LOCKED", PortableSql::Lock::kUpdateFree},
     {" FOR NO KEY UPDATE", PortableSql::Lock::kNoKeyUpdate},
     {" FOR KEY SHARE", PortableSql::Lock::kKeyShare},
 }};
@@ -57,6 +58,8 @@ std::string_view mysql_lock(PortableSql::Lock lock) {
     case PortableSql::Lock::kUpdate:
     case PortableSql::Lock::kNoKeyUpdate:
       return " FOR UPDATE";
+    case PortableSql::Lock::kUpdateFree:
+      return " FOR UPDATE SKIP LOCKED";
     case PortableSql::Lock::kKeyShare:
       return " LOCK IN SHARE MODE";
   }

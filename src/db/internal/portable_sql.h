@@ -11,7 +11,7 @@ namespace roadstead::db::internal {
 /// A statement of the portable subset taken apart from the row lock that it ends with
 /// (db::WriteSession).
 struct PortableSql {
-  enum class Lock : std::uint8_t { kNone, kUpdate, kNoKeyUpdate, kKeyShare };
+  enum class Lock : std::uint8_t { kNone, kUpdate, kUpdateFree, kNoKeyUpdate, kKeyShare };
   std::string_view body;  ///< Without the ending.
   Lock lock = Lock::kNone;
 };
