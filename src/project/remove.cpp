@@ -23,11 +23,12 @@ Error no_such_project(ProjectId id) {
 }
 
 Result<void> delete_rows(db::WriteSession& session, ProjectId id) {
-  constexpr std::array<std::string_view, 6> kStatements{
+  constexpr std::array<std::string_view, 7> kStatements{
       "DELETE FROM project_metadata WHERE project_id = ?",
       "DELETE FROM project_member WHERE project_id = ?",
       "DELETE FROM quota_delta WHERE project_id = ?",
       "DELETE FROM quota WHERE project_id = ?",
+      "DELETE FROM quota_slice WHERE project_id = ?",
       "DELETE FROM project_blob WHERE project_id = ?",
       "DELETE FROM project WHERE id = ?"};
   for (const std::string_view statement : kStatements) {

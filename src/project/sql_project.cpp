@@ -224,7 +224,9 @@ Result<Summary> summarize(db::ReadSession& session, ProjectContent& content, Pro
                    }));
   TRY(
       session.each("SELECT hard_limit, used + COALESCE((SELECT SUM(d.bytes) FROM quota_delta d "
-                   "WHERE d.project_id = q.project_id), 0) FROM quota q WHERE q.project_id = ?",
+                   "WHERE d.project_id = q.project_id), 0) - COALESCE((SELECT SUM(s.headroom) FROM "
+                   "quota_slice s WHERE s.project_id = q.project_id), 0) FROM quota q WHERE "
+                   "q.project_id = ?",
                    {id}, [&](const db::Row& row) {
                      summary.storage_limit = row.integer(0);
                      summary.storage_used = row.integer(1);

@@ -165,7 +165,8 @@ class History {
                     "= needed.blob_id)"),
               0);
     EXPECT_EQ(count("SELECT COALESCE(SUM(used), 0) FROM quota") +
-                  count("SELECT COALESCE(SUM(bytes), 0) FROM quota_delta"),
+                  count("SELECT COALESCE(SUM(bytes), 0) FROM quota_delta") -
+                  count("SELECT COALESCE(SUM(headroom), 0) FROM quota_slice"),
               count("SELECT COALESCE(SUM(b.size), 0) FROM project_blob pb JOIN blob b ON b.id = "
                     "pb.blob_id") +
                   count("SELECT COALESCE(SUM(size), 0) FROM (SELECT DISTINCT a.project_id, f.id, "

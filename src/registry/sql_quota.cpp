@@ -6,8 +6,11 @@
 #include "json/json.h"
 #include "registry/internal/push_rows.h"
 #include "registry/internal/quota.h"
+#include "registry/internal/quota_slices.h"
+#include "registry/storage_limit.h"
 
-namespace roadstead::registry::internal {
+namespace roadstead::registry {
+namespace internal {
 namespace {
 
 /// "39.1 KiB", as Harbor writes amounts of storage.
@@ -27,6 +30,21 @@ std::string readable(std::int64_t bytes) {
 
 /// Of its limit, from which on people want to know.
 constexpr std::int64_t kWarningPercent = 85;
+/// So many pushes of the same size before the mark each looks at the row of the quota: those that
+/// pass it together would not see that they do.
+constexpr std::int64_t kPushesBeforeMark = 16;
+
+/// 0: too small a limit to have one.
+std::int64_t warning_mark(std::int64_t limit) {
+  return limit / 100 * kWarningPercent;
+}
+
+/// Whether what was sent of the mark may have to change with a push of so many bytes.
+bool near_mark(const Quota& quota, std::int64_t bytes) {
+  const std::int64_t mark = warning_mark(quota.limit);
+  return mark > 0 &&
+         (quota.warned ? quota.used < mark : quota.used + bytes * kPushesBeforeMark >= mark);
+}
 
 /// The event that Harbor calls QUOTA_WARNING: usage passes the mark with this change.
 Result<void> warn(db::WriteSession& session, ProjectId project, const Quota& quota,
@@ -42,24 +60,104 @@ Result<void> warn(db::WriteSession& session, ProjectId project, const Quota& quo
   return emit_event(session, "QUOTA_WARNING", event.take());
 }
 
+/// So that no two pushes want one row; folded later (registry/upkeep.h).
+Result<void> append(db::WriteSession& session, ProjectId project, std::int64_t bytes) {
+  TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",
+                     {project, bytes}));
+  return {};
+}
+
+/// Whether others write at the same time: a lock tells, also one of no row at all.
+Result<bool> is_shared(db::WriteSession& session) {
+  return session.lock("SELECT project_id FROM quota WHERE project_id < 0 FOR UPDATE", {});
+}
+
+/// False when no slice has enough that nobody has locked, or the row of the quota is wanted anyway.
+Result<bool> spend_promised(db::WriteSession& session, ProjectId project, const Quota& quota,
+                            std::int64_t bytes) {
+  if (quota.promised < bytes || near_mark(quota, bytes)) {
+    return false;
+  }
+  return spend_slice(session, project, bytes);
+}
+
+/// Decides under the lock of the quota's row whether the bytes fit, and moves what is promised.
+/// Returns by how much more that is; reads `quota` again. One writer (not `shared`) has nobody to
+/// promise anything to. Errors: kDenied + kQuota.
+Result<std::int64_t> move_promises(db::WriteSession& session, ProjectId project, Quota& quota,
+                                   std::int64_t bytes, bool shared) {
+  if (!quota.fits(bytes)) {
+    return quota_exceeded(quota, bytes);
+  }
+  Slices taken = TRY(take_free_slices(session, project));
+  quota = TRY(read_quota(session, project));
+  if (bytes > quota.room() + taken.sum && quota.fits(bytes)) {
+    // Whether it fits depends on how those end who have the other slices.
+    taken = TRY(take_all_slices(session, project));
+    quota = TRY(read_quota(session, project));
+  }
+  const std::int64_t left = quota.room() + taken.sum - bytes;
+  if (left < 0) {
+    return quota_exceeded(quota, bytes);
+  }
+  return fill_slices(session, project, taken, shared ? share_of(left, bytes) : 0);
+}
+
+/// Whether slices should be filled, or emptied for good, along with a push that no slice has enough
+/// for. Before the mark it is the row that is wanted.
+bool moves_promises(const Quota& quota, std::int64_t bytes) {
+  return !near_mark(quota, bytes) &&
+         (quota.promised > 0 || share_of(quota.room() - bytes, bytes) > 0);
+}
+
+/// What cannot be spent from a slice.
+Result<void> charge_row(db::WriteSession& session, ProjectId project, Quota quota,
+                        std::int64_t bytes) {
+  const bool shared =
+      TRY(session.lock("SELECT used FROM quota WHERE project_id = ? FOR NO KEY UPDATE", {project}));
+  if (shared) {
+    quota = TRY(read_quota(session, project));
+    if (quota.unlimited()) {
+      return append(session, project, bytes);
+    }
+    // Who had the row before has filled the slices, perhaps. Whoever waited for it must not take
+    // them all, or the next one finds none, waits as well, and so does everybody from then on.
+    if (TRY(spend_promised(session, project, quota, bytes))) {
+      return {};
+    }
+  }
+  std::int64_t promised = 0;
+  if (bytes > quota.room() || (shared && moves_promises(quota, bytes))) {
+    promised = TRY(move_promises(session, project, quota, bytes, shared));
+  }
+  const std::int64_t mark = warning_mark(quota.limit);
+  const bool past = mark > 0 && quota.used + bytes >= mark;
+  if (past && !(quota.warned && quota.used >= mark)) {
+    TRY(warn(session, project, quota, bytes));
+  }
+  TRY(session.execute(
+      "UPDATE quota SET used = used + ?, warned = ?, update_time = ? WHERE project_id = ?",
+      {bytes + promised, past, session.now(), project}));
+  return {};
+}
+
 }  // namespace
 
 Result<Quota> read_quota(db::ReadSession& session, ProjectId project) {
   Quota quota;
-  TRY(session.each("SELECT hard_limit, used FROM quota WHERE project_id = ?", {project},
-                   [&](const db::Row& row) {
-                     quota.limit = row.integer(0);
-                     quota.used = row.integer(1);
-                     return false;
-                   }));
-  if (quota.unlimited()) {
-    return quota;  // Nothing to compare with: an unlimited project never pays for the sum.
-  }
-  TRY(session.each("SELECT SUM(bytes) FROM quota_delta WHERE project_id = ?", {project},
-                   [&](const db::Row& row) {
-                     quota.used += row.integer(0);
-                     return false;
-                   }));
+  // One statement, so that all is of one moment. An unlimited project never pays for the sums.
+  TRY(session.each(
+      "SELECT hard_limit, warned, CASE WHEN hard_limit < 0 THEN 0 ELSE used + COALESCE((SELECT "
+      "SUM(d.bytes) FROM quota_delta d WHERE d.project_id = q.project_id), 0) END, CASE WHEN "
+      "hard_limit < 0 THEN 0 ELSE COALESCE((SELECT SUM(s.headroom) FROM quota_slice s WHERE "
+      "s.project_id = q.project_id), 0) END FROM quota q WHERE q.project_id = ?",
+      {project}, [&](const db::Row& row) {
+        quota.limit = row.integer(0);
+        quota.warned = row.boolean(1);
+        quota.promised = row.integer(3);
+        quota.used = row.integer(2) - quota.promised;
+        return false;
+      }));
   return quota;
 }
 
@@ -76,31 +174,48 @@ Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t b
   if (bytes == 0) {
     return {};
   }
-  Quota quota = TRY(read_quota(session, project));
-  if (!quota.unlimited() &&
-      TRY(session.lock("SELECT used FROM quota WHERE project_id = ? FOR NO KEY UPDATE",
-                       {project}))) {
-    quota = TRY(read_quota(session, project));
+  if (bytes < 0 && TRY(is_shared(session))) {
+    return append(session, project, bytes);
   }
+  const Quota quota = TRY(read_quota(session, project));
   if (quota.unlimited()) {
-    // Appended, so that no two pushes want one row; folded later (registry/upkeep.h).
-    TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",
-                       {project, bytes}));
+    return append(session, project, bytes);
+  }
+  if (bytes < 0) {
+    TRY(session.execute("UPDATE quota SET used = used + ?, update_time = ? WHERE project_id = ?",
+                        {bytes, session.now(), project}));
     return {};
   }
-  if (bytes > 0) {
-    if (quota.used > quota.limit || bytes > quota.limit - quota.used) {
-      return quota_exceeded(quota, bytes);
-    }
-    const std::int64_t warning = quota.limit / 100 * kWarningPercent;
-    if (quota.used < warning && quota.used + bytes >= warning) {
-      TRY(warn(session, project, quota, bytes));
-    }
+  if (TRY(spend_promised(session, project, quota, bytes))) {
+    return {};
   }
-  // Compared just now, so the row is wanted anyway; a ledger would have to be summed each time.
-  TRY(session.execute("UPDATE quota SET used = used + ?, update_time = ? WHERE project_id = ?",
-                      {bytes, session.now(), project}));
+  return charge_row(session, project, quota, bytes);
+}
+
+}  // namespace internal
+
+Result<void> set_storage_limit(db::WriteSession& session, ProjectId project, std::int64_t bytes) {
+  const auto before =
+      TRY(session.first("SELECT hard_limit FROM quota WHERE project_id = ? FOR NO KEY UPDATE",
+                        {project}, [](const db::Row& row) { return row.integer(0); }));
+  if (!before) {
+    return Error{Code::kNotFound, Subject::kQuota, "the project has no quota", {}};
+  }
+  std::int64_t taken_back = 0;
+  // What was promised under a lower limit is still there under a higher one.
+  if (bytes >= 0 && (*before < 0 || bytes < *before)) {
+    const auto slices = TRY(internal::take_all_slices(session, project));
+    taken_back = TRY(internal::fill_slices(session, project, slices, 0));
+  }
+  TRY(session.execute(
+      "UPDATE quota SET hard_limit = ?, used = used + ?, update_time = ? WHERE project_id = ?",
+      {bytes, taken_back, session.now(), project}));
+  const internal::Quota quota = TRY(internal::read_quota(session, project));
+  const std::int64_t mark = internal::warning_mark(bytes);
+  // Who sets a limit knows what is used.
+  TRY(session.execute("UPDATE quota SET warned = ? WHERE project_id = ?",
+                      {mark > 0 && quota.used >= mark, project}));
   return {};
 }
 
-}  // namespace roadstead::registry::internal
+}  // namespace roadstead::registry

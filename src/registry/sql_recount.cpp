@@ -17,6 +17,7 @@ Result<Usage> recount_usage(db::ReadSession& session, ProjectId project) {
   }));
   TRY(add(usage.counted, "SELECT used FROM quota WHERE project_id = ?"));
   TRY(add(usage.counted, "SELECT SUM(bytes) FROM quota_delta WHERE project_id = ?"));
+  TRY(add(usage.counted, "SELECT -SUM(headroom) FROM quota_slice WHERE project_id = ?"));
   TRY(add(usage.actual,
           "SELECT SUM(b.size) FROM project_blob pb JOIN blob b ON b.id = pb.blob_id WHERE "
           "pb.project_id = ?"));

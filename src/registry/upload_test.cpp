@@ -446,6 +446,21 @@ TEST_F(UploadTest, QuotaIsExact) {
   EXPECT_EQ(bench.used(project), 10);
 }
 
+TEST_F(UploadTest, WhatAServerPromisedIsRoomInACopy) {
+  bench.set_quota(project, 20);
+  bench.put_blob("p/app", "1");
+  bench.execute("INSERT INTO quota_slice (project_id, slot, headroom) VALUES (?, 0, 8)", {project});
+  bench.execute("UPDATE quota SET used = used + 8 WHERE project_id = ?", {project});
+  EXPECT_EQ(bench.used(project), 1);
+  bench.put_blob("p/app", "23");
+  bench.put_blob("p/app", "45678901234567890");
+  EXPECT_EQ(bench.used(project), 20);
+  const auto over = bench.try_blob(who, "p/app", "x");
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().subject, Subject::kQuota);
+  EXPECT_EQ(bench.number("SELECT SUM(headroom) FROM quota_slice"), 0);
+}
+
 TEST_F(UploadTest, PassingEightyFivePercentOfTheQuotaIsAnEvent) {
   const auto warnings = [&] {
     return bench.number("SELECT COUNT(*) FROM event_outbox WHERE type = 'QUOTA_WARNING'");

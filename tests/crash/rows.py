@@ -15,7 +15,8 @@ EVERY = 1 << 40
 NEWEST = 500  # Blobs whose files are looked at after every cycle.
 
 HEXADECIMAL = {"sqlite": "hex(bytes)", "postgresql": "encode(bytes, 'hex')", "mariadb": "hex(bytes)"}
-LEDGER = "q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = q.project_id), 0)"
+LEDGER = ("q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = q.project_id), 0) - "
+          "COALESCE((SELECT SUM(headroom) FROM quota_slice s WHERE s.project_id = q.project_id), 0)")
 TRUTH = ("(SELECT COALESCE(SUM(b.size), 0) FROM project_blob pb JOIN \"blob\" b ON b.id = pb.blob_id WHERE pb.project_id = "
          "q.project_id) + (SELECT COALESCE(SUM(m.size), 0) FROM manifest m WHERE m.id IN (SELECT a.manifest_id FROM "
          "artifact a WHERE a.project_id = q.project_id))")

@@ -36,7 +36,8 @@ LEFT = {
     "artifacts": "SELECT COUNT(*) FROM artifact",
     "deleted artifacts": "SELECT COUNT(*) FROM artifact_trash",
     "locations to remove": "SELECT COUNT(*) FROM deleting",
-    "usage": "SELECT COALESCE((SELECT SUM(used) FROM quota), 0) + COALESCE((SELECT SUM(bytes) FROM quota_delta), 0)",
+    "usage": "SELECT COALESCE((SELECT SUM(used) FROM quota), 0) + COALESCE((SELECT SUM(bytes) FROM quota_delta), 0) - "
+             "COALESCE((SELECT SUM(headroom) FROM quota_slice), 0)",
     "repositories": "SELECT COUNT(*) FROM repository"}
 
 

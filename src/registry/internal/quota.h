@@ -10,14 +10,22 @@
 namespace roadstead::registry::internal {
 
 struct Quota {
-  std::int64_t limit = -1;  ///< -1: none; `used` was then not summed.
-  std::int64_t used = 0;    ///< Folded usage and the deltas not folded yet: exact.
+  std::int64_t limit = -1;    ///< -1: none; nothing else was then read.
+  std::int64_t used = 0;      ///< What transactions have committed up to one moment: exact.
+  std::int64_t promised = 0;  ///< To slices (internal/quota_slices.h), beside what is used.
+  bool warned = false;        ///< The event of a nearly full project was sent.
   [[nodiscard]] bool unlimited() const { return limit < 0; }
+  [[nodiscard]] bool fits(std::int64_t bytes) const { return bytes <= limit - used; }
+  /// Neither used nor promised; less than nothing when the limit was lowered.
+  [[nodiscard]] std::int64_t room() const { return limit - used - promised; }
 };
 Result<Quota> read_quota(db::ReadSession& session, ProjectId project);
 /// kDenied + kQuota with Harbor's sentence.
 Error quota_exceeded(const Quota& quota, std::int64_t adding);
-/// Appends to the ledger; a positive amount after the check against the limit.
+/// Adds to the usage; a positive amount after the check against the limit. It is exact: refused is
+/// what does not fit beside what was committed, and nothing else. Waits for others only when the
+/// project has one writer, nears a mark, or must move what is promised; a negative amount waits for
+/// nobody.
 Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t bytes);
 
 }  // namespace roadstead::registry::internal

@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint64_t kWalMax = std::uint64_t{1} << 30U;
 constexpr std::string_view kUsage =
     "SELECT q.used + COALESCE((SELECT SUM(bytes) FROM quota_delta d WHERE d.project_id = "
+    "q.project_id), 0) - COALESCE((SELECT SUM(headroom) FROM quota_slice s WHERE s.project_id = "
     "q.project_id), 0) FROM quota q";
 
 std::unique_ptr<db::SqliteDatabase> open_database(const DiskRegistry::Place& place,

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "model/manifest.h"
+#include "registry/storage_limit.h"
 
 namespace roadstead::registry::testing {
 namespace {
@@ -80,10 +81,12 @@ void RegistryBench::add_member(ProjectId project, UserId user, auth::Role role) 
 }
 
 void RegistryBench::set_quota(ProjectId project, std::int64_t limit) {
-  const Time now = clock.now();
-  if (execute("UPDATE quota SET hard_limit = ? WHERE project_id = ?", {limit, project}) > 0) {
+  const auto set = database->write(
+      [&](db::WriteSession& session) { return set_storage_limit(session, project, limit); });
+  if (set) {
     return;
   }
+  const Time now = clock.now();
   execute(
       "INSERT INTO quota (project_id, hard_limit, used, creation_time, update_time) "
       "VALUES (?, ?, 0, ?, ?)",
@@ -172,7 +175,9 @@ std::int64_t RegistryBench::execute(std::string_view sql, std::initializer_list<
 
 std::int64_t RegistryBench::used(ProjectId project) {
   return number("SELECT used FROM quota WHERE project_id = ?", {project}) +
-         number("SELECT COALESCE(SUM(bytes), 0) FROM quota_delta WHERE project_id = ?", {project});
+         number("SELECT COALESCE(SUM(bytes), 0) FROM quota_delta WHERE project_id = ?", {project}) -
+         number("SELECT COALESCE(SUM(headroom), 0) FROM quota_slice WHERE project_id = ?",
+                {project});
 }
 
 RepositoryId RegistryBench::repository_id(const std::string& full_name) {
