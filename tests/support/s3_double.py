@@ -9,6 +9,7 @@ faults, each {"op": …, "kind": …, "times": n, "after": n}, makes the next re
   lost            the work is done, then the connection is closed instead of an answer
   truncate        an answer's body breaks off in its middle
   wrong_etag      an answer with another ETag than the true one
+  same_page       a list begins again at its first page
   late_error      200 with an <Error> as its body (CompleteMultipartUpload), nothing done
   slow            the answer comes two seconds late
   skew            403 RequestTimeTooSkewed unless the request is dated one hour ahead, for good
@@ -324,13 +325,23 @@ class Handler(BaseHTTPRequestHandler):
     def list_objects(self):
         prefix, limit = self.named.get("prefix", ""), int(self.named.get("max-keys", 1000))
         after = self.named.get("continuation-token") or self.named.get("start-after", "")
+        if self.fault == "same_page":
+            after = ""
+        delimiter = self.named.get("delimiter", "")
+
+        def shown(key):
+            head, found, _ = key[len(prefix):].partition(delimiter) if delimiter else (key, "", "")
+            return prefix + head + found if found else key
+
         with STORE.lock:
-            keys = sorted(key for key in STORE.objects if key.startswith(prefix) and key > after)
-            found = [(key, STORE.objects[key]) for key in keys[:limit]]
-        xml = "".join(f"<Contents><Key>{escape(key)}</Key><LastModified>{iso(at)}</LastModified>"
-                      f"<ETag>&quot;{etag}&quot;</ETag><Size>{len(data)}</Size></Contents>"
-                      for key, (data, etag, at) in found)
-        more = len(keys) > limit
+            names = sorted({shown(key) for key in STORE.objects if key.startswith(prefix)})
+            names = [name for name in names if name > after]
+            found = [(name, STORE.objects.get(name)) for name in names[:limit]]
+        xml = "".join(f"<Contents><Key>{escape(key)}</Key><LastModified>{iso(data[2])}</LastModified>"
+                      f"<ETag>&quot;{data[1]}&quot;</ETag><Size>{len(data[0])}</Size></Contents>"
+                      if data and not (delimiter and key[len(prefix):].endswith(delimiter)) else
+                      f"<CommonPrefixes><Prefix>{escape(key)}</Prefix></CommonPrefixes>" for key, data in found)
+        more = len(names) > limit
         token = f"<NextContinuationToken>{escape(found[-1][0])}</NextContinuationToken>" if more and found else ""
         return 200, {}, (f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{xml}"
                          "</ListBucketResult>").encode()

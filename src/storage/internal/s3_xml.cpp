@@ -113,6 +113,9 @@ Result<ObjectPage> parse_objects(std::string_view xml) {
     page.objects.push_back(
         {object.child_value("Key"), time_of(object, "LastModified"), number_of(object, "Size")});
   }
+  for (const pugi::xml_node& common : root.children("CommonPrefixes")) {
+    page.prefixes.emplace_back(common.child_value("Prefix"));
+  }
   if (is_truncated(root)) {
     page.next = root.child_value("NextContinuationToken");
     if (page.next.empty()) {

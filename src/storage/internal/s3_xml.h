@@ -28,6 +28,8 @@ struct ListedObject {
 };
 struct ObjectPage {
   std::vector<ListedObject> objects;
+  /// With a delimiter: what keys that have it begin with, up to and with it.
+  std::vector<std::string> prefixes;
   std::string next;  ///< The continuation token; empty on the last page.
 };
 Result<ObjectPage> parse_objects(std::string_view xml);

@@ -16,7 +16,9 @@ TEST(S3Xml, ReadsAListOfObjects) {
           "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>true</IsTruncated>"
           "<Contents><Key>a&amp;b</Key><LastModified>2026-11-26T10:15:23.500Z</LastModified>"
           "<Size>12</Size></Contents><Contents><Key>c</Key><LastModified>then</LastModified>"
-          "<Size>x</Size></Contents><NextContinuationToken>t=/</NextContinuationToken>"
+          "<Size>x</Size></Contents><CommonPrefixes><Prefix>a&amp;b/</Prefix></CommonPrefixes>"
+          "<CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes><NextContinuationToken>t=/</"
+          "NextContinuationToken>"
           "</ListBucketResult>")
           .value();
   ASSERT_EQ(page.objects.size(), 2U);
@@ -24,6 +26,7 @@ TEST(S3Xml, ReadsAListOfObjects) {
   EXPECT_EQ(page.objects[0].size, 12U);
   EXPECT_EQ(page.objects[0].modified_at, at(1'795'688'123, 500'000));
   EXPECT_EQ(page.objects[1].modified_at, Time::max()) << "what cannot be read is not old";
+  EXPECT_EQ(page.prefixes, (std::vector<std::string>{"a&b/", "c/"}));
   EXPECT_EQ(page.next, "t=/");
 }
 
