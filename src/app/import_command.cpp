@@ -9,6 +9,7 @@
 #include "app/admin.h"
 #include "app/opening.h"
 #include "importer/report.h"
+#include "importer/source_tree.h"
 #include "json/json.h"
 #include "sys/file.h"
 
@@ -18,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using importer::ImportOptions;
 using importer::ImportReport;
+using importer::SourceTree;
 
 constexpr int kImported = 0;
 constexpr int kLeftOut = 1;
@@ -39,26 +41,65 @@ Error refused(std::string message) {
   return Error{Code::kInvalid, Subject::kConfiguration, std::move(message), {}};
 }
 
-/// Content is taken over where it lies only if that is where the store looks for it.
-Result<void> check_root(const Settings& settings, const fs::path& root, bool copy) {
+bool is_bucket(std::string_view place) {
+  return place.starts_with("s3://");
+}
+
+/// Content is taken over where it lies only if that is where the store looks for it. `url` is what
+/// storage_url would be then.
+Result<void> check_place(const Settings& settings, std::string_view root, std::string_view url,
+                         bool is_store, bool copy) {
+  if (is_store && copy) {
+    return refused(fmt::format(
+        "{} is the store itself: without --copy its content is used where it lies", root));
+  }
+  if (!is_store && !copy) {
+    return refused(fmt::format(
+        "{} is not the store, which is {}. To use its content where it lies, set storage_url to "
+        "{}, restart the server if one runs, and import again; to copy it into the store, add "
+        "--copy",
+        root,
+        is_bucket(settings.storage_url) ? settings.storage_url : store_directory(settings).string(),
+        url));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<SourceTree>> open_directory(const Settings& settings, const fs::path& root,
+                                                   bool copy) {
   if (!TRY(sys::exists(root))) {
     return refused(fmt::format("{} does not exist", root.string()));
   }
-  const fs::path store = store_directory(settings);
   std::error_code unknown;
-  const bool same = fs::equivalent(root, store, unknown);
-  if (same && copy) {
-    return refused(fmt::format(
-        "{} is the store itself: without --copy its content is used where it lies", root.string()));
+  const bool is_store =
+      !is_bucket(settings.storage_url) && fs::equivalent(root, store_directory(settings), unknown);
+  TRY(check_place(settings, root.string(), "file:" + root.string(), is_store, copy));
+  return importer::open_directory_tree(root);
+}
+
+Result<std::unique_ptr<SourceTree>> open_bucket(const Settings& settings, const std::string& root,
+                                                bool copy) {
+  auto options = s3_options(root);
+  if (!options) {
+    return refused("--root: " + options.error().message);
   }
-  if (!same && !copy) {
-    return refused(fmt::format(
-        "{0} is not the store, which is {1}. To use its content where it lies, set storage_url to "
-        "file:{0}, restart the server if one runs, and import again; to copy it into the store, "
-        "add --copy",
-        root.string(), store.string()));
+  bool is_store = false;
+  if (is_bucket(settings.storage_url)) {
+    auto store = TRY(s3_options(settings.storage_url));
+    is_store = store.bucket == options->bucket && store.prefix == options->prefix &&
+               store.endpoint == options->endpoint;
+    if (is_store) {
+      // It may say more of the way there.
+      options = std::move(store);
+    }
   }
-  return {};
+  TRY(check_place(settings, root, root, is_store, copy));
+  return importer::open_object_tree(*options);
+}
+
+Result<std::unique_ptr<SourceTree>> open_source(const Settings& settings, const std::string& root,
+                                                bool copy) {
+  return is_bucket(root) ? open_bucket(settings, root, copy) : open_directory(settings, root, copy);
 }
 
 struct Command {
@@ -92,8 +133,8 @@ struct Command {
 };
 
 Result<void> start(importer::Runner& runner, const Settings& settings, const Command& command) {
-  TRY(check_root(settings, command.root, command.options.copy));
-  return runner.start(command.root, command.options);
+  return runner.start(TRY(open_source(settings, command.root, command.options.copy)),
+                      command.options);
 }
 
 void write_status(json::Writer& w, const importer::Runner::Status& status) {
@@ -167,10 +208,10 @@ Result<ImportReport> import_directly(const Settings& settings, const Command& co
   const registry::Options options = TRY(registry_options(settings));
   storage::DigestLocks locks;
   importer::Runner runner({stopped->database(), *store, locks, options, stopped->logger()});
-  TRY(check_root(settings, command.root, command.options.copy));
+  auto source = TRY(open_source(settings, command.root, command.options.copy));
   // Killed while it copies it leaves what the next start has to look for.
   const bool marked = command.options.copy && TRY(stopped->directory().take_stopped_mark());
-  TRY(runner.start(command.root, command.options));
+  TRY(runner.start(std::move(source), command.options));
   auto status = runner.wait(kStatusWait);
   for (; status.running; status = runner.wait(kStatusWait)) {
     printer.tell(status.progress);
@@ -191,6 +232,15 @@ Result<ImportReport> import_distribution(const Settings& settings, const Command
   return report;
 }
 
+/// The server has a working directory of its own.
+void make_absolute(std::string& root) {
+  std::error_code failed;
+  const fs::path absolute = fs::absolute(root, failed);
+  if (!failed && !is_bucket(root)) {
+    root = absolute.lexically_normal().string();
+  }
+}
+
 }  // namespace
 
 struct ImportCommands::Parts {
@@ -208,7 +258,9 @@ ImportCommands::ImportCommands(CLI::App& app, const std::function<void(CLI::App&
       "what is new");
   Command& command = parts_->command;
   ImportOptions& options = command.options;
-  distribution->add_option("--root", command.root, "rootdirectory of the other registry")
+  distribution
+      ->add_option("--root", command.root,
+                   "rootdirectory of the other registry: a directory, or s3://… as in storage_url")
       ->required();
   distribution
       ->add_option("--project", options.project,
@@ -237,11 +289,7 @@ int ImportCommands::run(const std::function<Result<Settings>()>& load,
     environment.print_error(fmt::format("roadstead: {}\n", settings.error().message));
     return kUsage;
   }
-  // The server has a working directory of its own.
-  std::error_code failed;
-  if (const fs::path absolute = fs::absolute(parts_->command.root, failed); !failed) {
-    parts_->command.root = absolute.lexically_normal().string();
-  }
+  make_absolute(parts_->command.root);
   const auto report = import_distribution(*settings, parts_->command, environment);
   if (!report) {
     environment.print_error(fmt::format("roadstead: {}\n", report.error().message));

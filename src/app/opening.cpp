@@ -49,11 +49,15 @@ Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings,
   if (!settings.storage_url.starts_with("s3:")) {
     return storage::open_filesystem_store(store_directory(settings));
   }
-  storage::S3Options options = TRY(storage::parse_s3_url(settings.storage_url, &variable));
+  storage::S3Options options = TRY(s3_options(settings.storage_url));
   options.observer = observer;
   options.spool = std::filesystem::path(settings.data_dir) / "spool";
   TRY(sys::make_directories(options.spool.string()));
   return storage::open_s3_store(std::move(options));
+}
+
+Result<storage::S3Options> s3_options(std::string_view url) {
+  return storage::parse_s3_url(url, &variable);
 }
 
 Result<std::unique_ptr<storage::DiskCache>> open_cache(const Settings& settings,

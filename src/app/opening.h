@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 
 #include "api/oci/redirect.h"
 #include "app/data_directory.h"
@@ -31,6 +32,9 @@ Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings,
 /// The store with copies of what is read most in front of it, where the settings want them.
 Result<std::unique_ptr<storage::DiskCache>> open_cache(const Settings& settings,
                                                        std::unique_ptr<storage::BlobStore> store);
+/// What an s3:// URL says, with credentials and defaults from the environment. Errors: kInvalid +
+/// kConfiguration.
+Result<storage::S3Options> s3_options(std::string_view url);
 /// Which downloads are sent to the store. Errors: kInvalid + kConfiguration.
 Result<api::oci::RedirectPolicy> redirect_policy(const Settings& settings);
 /// What the settings say of repositories; all but what a server makes of its secret key. Errors:

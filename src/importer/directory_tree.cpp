@@ -11,14 +11,16 @@ class DirectoryTree final : public SourceTree {
  public:
   explicit DirectoryTree(const std::filesystem::path& root) : root_(root.string() + '/') {}
 
-  Result<std::vector<std::string>> list(const std::string& folder, std::string_view after,
-                                        std::size_t count) override {
-    if (after.empty() || folder != listed_) {
+  /// In the order of their bytes; the cursor is the last name of the page before.
+  Result<Page> list(const std::string& folder, const std::string& cursor,
+                    std::size_t count) override {
+    if (cursor.empty() || folder != listed_) {
       TRY(read_names(folder));
     }
-    const auto first = std::upper_bound(names_.begin(), names_.end(), after);
+    const auto first = std::upper_bound(names_.begin(), names_.end(), cursor);
     const auto size = std::min(count, static_cast<std::size_t>(names_.end() - first));
-    return std::vector<std::string>(first, first + static_cast<std::ptrdiff_t>(size));
+    const auto last = first + static_cast<std::ptrdiff_t>(size);
+    return Page{{first, last}, last == names_.end() || size == 0 ? std::string() : *(last - 1)};
   }
 
   Result<std::string> read(const std::string& file, std::size_t size_max) override {

@@ -77,7 +77,7 @@ constexpr std::size_t kPage = 1'000;
 /// Of a repository's name, in every registry.
 constexpr std::size_t kNameMax = 255;
 
-/// Finds repositories, in the order of their names, depth first.
+/// Finds repositories, depth first.
 class Walk {
  public:
   explicit Walk(Pass& pass) : pass_(pass) {}
@@ -85,19 +85,19 @@ class Walk {
   /// Folders below `name`, "" for all. As deep as a name has components.
   Result<void> visit(const std::string& name) {
     const std::string folder = name.empty() ? std::string(kRepositories) : repository_folder(name);
-    for (std::string after;;) {
+    for (std::string cursor;;) {
       TRY(pass_.go_on());
-      const auto page = pass_.source.list(folder, after, kPage);
+      const auto page = pass_.source.list(folder, cursor, kPage);
       if (!page) {
         return pass_.forgive(name, page.error());
       }
-      if (page->empty()) {
-        return {};
-      }
-      for (const std::string& child : *page) {
+      for (const std::string& child : page->names) {
         TRY(visit_child(name, child));
       }
-      after = page->back();
+      if (page->next.empty()) {
+        return {};
+      }
+      cursor = page->next;
     }
   }
 
@@ -146,8 +146,11 @@ class Walk {
 
   Result<bool> has_manifests(const std::string& name) {
     const std::string folder = repository_folder(name).append("/").append(kManifests);
-    const auto names = pass_.source.list(folder, {}, 1);
-    return names && !names->empty();
+    const auto page = pass_.source.list(folder, {}, 1);
+    if (!page && page.error().code == Code::kUnavailable) {
+      return page.error();
+    }
+    return page && !(page->names.empty() && page->next.empty());
   }
 
   Pass& pass_;
@@ -163,7 +166,10 @@ DistributionImport::DistributionImport(const Parts& parts, SourceTree& source,
 Result<ImportReport> DistributionImport::run(const std::stop_token& stop) {
   TRY(project::check_project_name(options_.project));
   const auto first = source_.list(std::string(internal::kRepositories), {}, 1);
-  if (!first || first->empty()) {
+  if (!first && first.error().code == Code::kUnavailable) {
+    return first.error();
+  }
+  if (!first || (first->names.empty() && first->next.empty())) {
     return Error{Code::kNotFound,
                  Subject::kConfiguration,
                  "there is nothing to import: no " + std::string(internal::kRepositories) +

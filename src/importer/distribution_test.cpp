@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "importer/report.h"
 #include "importer/runner.h"
+#include "importer/testing/lost_tree.h"
 #include "registry/collect.h"
 #include "registry/import.h"
 #include "registry/testing/registry_bench.h"
@@ -484,6 +485,31 @@ TEST_F(DistributionTest, AStoppedImportGoesOn) {
   EXPECT_EQ(run().tags, 40);
 }
 
+TEST_F(DistributionTest, ATreeThatGoesAwayEndsTheImportAndLeavesNothingOut) {
+  put_image("p/app", "v1", "one");
+  put_image("library/box", "v1", "above");
+  put_image("box", "v1", "below");
+  put_manifest("p/app", "multi", index_json({manifest_part(image("one"))}));
+  const auto tree = open_directory_tree(root);
+  for (int calls = 0; calls < 1'000; ++calls) {
+    testing::LostTree lost(*tree, calls);
+    DistributionImport work(
+        {bench.database.get(), *bench.store, bench.locks, bench.options, principal}, lost,
+        {.verify = true});
+    const auto report = work.run(std::stop_token());
+    if (report) {
+      EXPECT_GT(calls, 20);
+      EXPECT_THAT(report->problems, ElementsAre(HasSubstr("choose another --project")));
+      break;
+    }
+    ASSERT_EQ(report.error().code, Code::kUnavailable) << calls << describe(report.error());
+    // Of what it is true whether the tree is away or not.
+    EXPECT_LE(work.progress().problem_count, 1) << calls;
+  }
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM tag"), 3);
+  EXPECT_EQ(bench.number("SELECT COUNT(*) FROM artifact"), 3);
+}
+
 TEST_F(DistributionTest, TheCollectorTakesNothingThatWasImported) {
   put_image("p/app", "v1", "one");
   run();
@@ -539,7 +565,7 @@ TEST_F(DistributionTest, ARunnerDoesOneAtATime) {
   Runner runner(
       {bench.database.get(), *bench.store, bench.locks, bench.options, log::Logger(sink)});
   EXPECT_FALSE(runner.status().outcome);
-  ASSERT_TRUE(runner.start(root, {}));
+  ASSERT_TRUE(runner.start(open_directory_tree(root), {}));
   const auto status = runner.wait(std::chrono::minutes(1));
   ASSERT_TRUE(status.outcome && *status.outcome);
   EXPECT_EQ((*status.outcome)->tags, 1);

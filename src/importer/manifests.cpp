@@ -146,14 +146,18 @@ class BlobReader {
   std::set<std::string> seen_;
 };
 
-/// Costs only what the API shows of it when it cannot be read.
-std::string read_config(SourceTree& source, const model::Manifest& manifest) {
+/// Costs only what the API shows of it when it cannot be read. Errors: kUnavailable, as then it may
+/// be read the next time.
+Result<std::string> read_config(SourceTree& source, const model::Manifest& manifest) {
   if (!manifest.config || manifest.config->size > kConfigMax) {
-    return {};
+    return std::string();
   }
   auto config =
       source.read(blob_file(manifest.config->digest), static_cast<std::size_t>(kConfigMax));
-  return config ? std::move(*config) : std::string();
+  if (config || config.error().code == Code::kUnavailable) {
+    return config;
+  }
+  return std::string();
 }
 
 Result<std::string> read_bytes(SourceTree& source, const model::Digest& digest) {
@@ -206,7 +210,7 @@ Result<registry::ImportedManifest> read_manifest(Pass& pass, std::string_view re
       TRY(reader.add(child, false));
     }
   }
-  std::string config = read_config(pass.source, manifest);
+  std::string config = TRY(read_config(pass.source, manifest));
   return registry::ImportedManifest{digest,
                                     std::move(bytes),
                                     std::move(manifest),

@@ -58,16 +58,14 @@ class RepositoryImport {
 
   Result<void> take_revisions(model::Algorithm algorithm) {
     const std::string folder = revisions_folder(name_, algorithm);
-    for (std::string after;;) {
-      const auto page = pass_.source.list(folder, after, kPage);
+    for (std::string cursor;;) {
+      TRY(pass_.go_on());
+      const auto page = pass_.source.list(folder, cursor, kPage);
       if (!page) {
         return pass_.forgive(target_.to_string(), page.error());
       }
-      if (page->empty()) {
-        return {};
-      }
       std::vector<model::Digest> digests;
-      for (const std::string& hex : *page) {
+      for (const std::string& hex : page->names) {
         const std::string text = fmt::format("{}:{}", crypto::to_string(algorithm), hex);
         const auto digest = model::Digest::parse(text);
         if (digest) {
@@ -77,7 +75,10 @@ class RepositoryImport {
         }
       }
       TRY(take_new(digests));
-      after = page->back();
+      if (page->next.empty()) {
+        return {};
+      }
+      cursor = page->next;
     }
   }
 
@@ -216,32 +217,32 @@ class RepositoryImport {
 
   Result<void> take_tags() {
     const std::string folder = tags_folder(name_);
-    for (std::string after;;) {
+    for (std::string cursor;;) {
       TRY(pass_.go_on());
-      const auto page = pass_.source.list(folder, after, kPage);
+      const auto page = pass_.source.list(folder, cursor, kPage);
       if (!page) {
         return pass_.forgive(target_.to_string(), page.error());
       }
-      if (page->empty()) {
-        return {};
-      }
       std::vector<ImportedTag> tags;
-      for (const std::string& name : *page) {
-        read_tag(name, tags);
+      for (const std::string& name : page->names) {
+        TRY(read_tag(name, tags));
       }
       TRY(take_new(std::move(tags)));
-      after = page->back();
+      if (page->next.empty()) {
+        return {};
+      }
+      cursor = page->next;
     }
   }
 
-  void read_tag(const std::string& name, std::vector<ImportedTag>& tags) {
+  Result<void> read_tag(const std::string& name, std::vector<ImportedTag>& tags) {
     const auto tag = model::Tag::parse(name);
     const auto digest = tag ? read_link(pass_.source, tag_link(name_, name)) : tag.error();
     if (!digest) {
-      pass_.add_problem(object(name), digest.error());
-      return;
+      return pass_.forgive(object(name), digest.error());
     }
     tags.push_back({*tag, *digest, {}});
+    return {};
   }
 
   Result<void> take_new(std::vector<ImportedTag> tags) {
@@ -266,6 +267,9 @@ class RepositoryImport {
   Result<void> write(std::span<ImportedTag> tags) {
     for (ImportedTag& tag : tags) {
       const auto status = pass_.source.stat(tag_link(name_, tag.tag.to_string()));
+      if (!status && status.error().code == Code::kUnavailable) {
+        return status.error();
+      }
       tag.pushed_at = status ? std::optional(status->modified_at) : std::nullopt;
     }
     if (!project_) {

@@ -12,10 +12,10 @@ namespace {
 
 /// One import with all that it works with.
 struct Job {
-  Job(const Runner::Parts& parts, auth::Principal owner, const std::filesystem::path& root,
+  Job(const Runner::Parts& parts, auth::Principal owner, std::unique_ptr<SourceTree> tree,
       const ImportOptions& options)
       : administrator(std::move(owner)),
-        source(open_directory_tree(root)),
+        source(std::move(tree)),
         work({parts.database, parts.store, parts.locks, parts.options, administrator}, *source,
              options) {}
 
@@ -76,9 +76,9 @@ Runner::Runner(const Parts& parts) : state_(std::make_unique<State>(parts)) {}
 
 Runner::~Runner() = default;
 
-Result<void> Runner::start(const std::filesystem::path& root, const ImportOptions& options) {
-  auto job = std::make_shared<Job>(state_->parts, TRY(administrator(state_->parts.database)), root,
-                                   options);
+Result<void> Runner::start(std::unique_ptr<SourceTree> source, const ImportOptions& options) {
+  auto job = std::make_shared<Job>(state_->parts, TRY(administrator(state_->parts.database)),
+                                   std::move(source), options);
   const bool entered = state_->run.with([&](Run& run) {
     if (run.job) {
       return false;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -27,9 +26,9 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  /// From a directory of this machine, in the name of the first administrator. Errors: kConflict +
-  /// kRequest while one runs; kNotFound + kUser before there is an administrator.
-  Result<void> start(const std::filesystem::path& root, const ImportOptions& options);
+  /// In the name of the first administrator. Errors: kConflict + kRequest while one runs; kNotFound
+  /// + kUser before there is an administrator.
+  Result<void> start(std::unique_ptr<SourceTree> source, const ImportOptions& options);
 
   struct Status {
     bool running = false;

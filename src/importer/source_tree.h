@@ -6,11 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "storage/s3.h"
 
 namespace roadstead::importer {
 
@@ -20,11 +20,16 @@ class SourceTree {
  public:
   virtual ~SourceTree() = default;
 
-  /// Names directly in a folder in the order of their bytes, at most `count` behind `after` ("" for
-  /// the first page). None for a folder that is not there and for what is no folder. Errors:
-  /// kPrecondition + kStorage for a symbolic link, as following it may lead around in a circle.
-  virtual Result<std::vector<std::string>> list(const std::string& folder, std::string_view after,
-                                                std::size_t count) = 0;
+  struct Page {
+    std::vector<std::string> names;  ///< May be none though there are more.
+    std::string next;                ///< The cursor of the next page; empty on the last one.
+  };
+  /// Names directly in a folder, at most `count`; `cursor` is "" for the first page. In an order of
+  /// the tree's own; files may be left out. None for a folder that is not there and for what is no
+  /// folder. Errors: kPrecondition + kStorage for a symbolic link, as following it may lead around
+  /// in a circle.
+  virtual Result<Page> list(const std::string& folder, const std::string& cursor,
+                            std::size_t count) = 0;
   /// A whole small file. Errors: kNotFound + kStorage, kTooLarge + kStorage.
   virtual Result<std::string> read(const std::string& file, std::size_t size_max) = 0;
 
@@ -41,5 +46,7 @@ class SourceTree {
 
 /// A directory of this machine.
 std::unique_ptr<SourceTree> open_directory_tree(const std::filesystem::path& root);
+/// What is below the prefix in a bucket.
+std::unique_ptr<SourceTree> open_object_tree(const storage::S3Options& options);
 
 }  // namespace roadstead::importer

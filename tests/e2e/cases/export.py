@@ -80,21 +80,23 @@ def same(case, other, repository, tags):
 
 
 class Distribution:
-    """The real one over an exported tree; stopped by its process id."""
+    """The real one over an exported tree, or over `storage`; stopped by its process id."""
 
-    def __init__(self, binary, scratch, root):
+    def __init__(self, binary, scratch, root, storage=None):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.host = "127.0.0.1:%d" % probe.getsockname()[1]
         config = {"version": "0.1", "log": {"level": "error", "accesslog": {"disabled": True}},
-                  "storage": {"filesystem": {"rootdirectory": root},
+                  "storage": {**(storage or {"filesystem": {"rootdirectory": root}}),
                               "maintenance": {"uploadpurging": {"enabled": False}}},
                   "http": {"addr": self.host, "secret": "e2e"}}
         self.command = [binary, "serve", scratch.write("distribution.yml", json.dumps(config))]  # JSON is YAML.
         self.process = None
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, env={**os.environ, "OTEL_TRACES_EXPORTER": "none"})
+        environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+        environment.pop("AWS_CA_BUNDLE", None)  # Its S3 driver cannot bear it.
+        self.process = subprocess.Popen(self.command, env=environment)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             check(self.process.poll() is None, "distribution ended")

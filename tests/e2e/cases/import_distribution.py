@@ -22,16 +22,20 @@ KILLS_MAX = 200
 
 
 def main():
-    binaries = [binary for binary in map(find, ("docker-registry", "distribution")) if binary]
-    if not binaries:
-        raise Skip("CNCF distribution is neither built (tests/e2e/clients) nor installed (docker-registry)")
-    for binary in binaries:
+    for binary in find_all():
         print("**", binary, flush=True)
         scratch = Scratch()
         try:
             moves_in(binary, scratch)
         finally:
             scratch.remove()
+
+
+def find_all():
+    binaries = [binary for binary in map(find, ("docker-registry", "distribution")) if binary]
+    if not binaries:
+        raise Skip("CNCF distribution is neither built (tests/e2e/clients) nor installed (docker-registry)")
+    return binaries
 
 
 def find(name):
@@ -90,7 +94,7 @@ class Old(Distribution):
         return {"mediaType": value["mediaType"], "digest": digest, "size": len(data)}
 
 
-def fill(old, scratch):
+def fill(old, scratch, count=MANY):
     """By clients, and what they do not make by hand."""
     layout = images.Layout(scratch.path("layout"))
     layout.tag(layout.multi(), "multi")
@@ -103,7 +107,7 @@ def fill(old, scratch):
                               capture_output=True, text=True, check=False, timeout=120)
         equal(done.returncode, 0, done.stderr)
     attach(old, "team/group/app", old.get("/v2/team/group/app/manifests/single")[2])
-    many(old)
+    many(old, count)
 
 
 def attach(old, repository, manifest):
@@ -115,11 +119,11 @@ def attach(old, repository, manifest):
                                   "artifactType": "application/vnd.example.signature", "subject": subject})
 
 
-def many(old):
+def many(old, count):
     """So many that an import can be killed in the middle."""
     config = {"mediaType": "application/vnd.oci.image.config.v1+json", **old.blob("many/images", b'{"os":"linux"}')}
     layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", **old.blob("many/images", b"layer" * 100)}
-    for number in [*range(MANY), "moved"]:
+    for number in [*range(count), "moved"]:
         tag = "v0" if number == "moved" else f"v{number}"
         old.manifest("many/images", tag, {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config,
                                           "layers": [layer], "annotations": {"number": str(number)}})
@@ -258,12 +262,20 @@ def in_a_running_server(case, root, recorded):
     same(case, recorded)
     again = roadstead(case.server.data, "import", "distribution", "--root", root, *storage)
     check(": 0 manifests and 0 tags are new" in again and "\n0 blobs" in again, again)
+    private_projects(case)
+    found_by_subject(case, recorded)
+
+
+def private_projects(case):
     status, _, body = case.admin.request("GET", "/api/v2.0/projects?page_size=100")
     equal(status, 200, "projects")
     projects = {project["name"]: project for project in json.loads(body)}
     equal(sorted(projects), ["library", "many", "team"], "projects")
     equal(projects["team"]["metadata"]["public"], "false", "a new project")
     equal(projects["team"]["owner_name"], "admin", "its owner")
+
+
+def found_by_subject(case, recorded):
     single = recorded["team/group/app", "single"][0]
     status, _, body = case.admin.request("GET", f"/v2/team/group/app/referrers/{single}")
     equal([item["artifactType"] for item in json.loads(body)["manifests"]], ["application/vnd.example.signature"],
