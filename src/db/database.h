@@ -130,8 +130,9 @@ class ReadSession {
 /// its statements, and each statement sees what was committed before it: what a function decides on
 /// it has locked. A SELECT that ends with FOR UPDATE, FOR NO KEY UPDATE (changed, but neither
 /// removed nor renamed) or FOR KEY SHARE (must not go away) locks its rows until the end, with FOR
-/// UPDATE SKIP LOCKED those that nobody else has; a decision about other rows takes a lock first and
-/// reads in a statement of its own (ADR 12). Where there is one writer such endings are dropped.
+/// UPDATE SKIP LOCKED those that nobody else has; a decision about other rows takes a lock first
+/// and reads in a statement of its own (ADR 12). Where there is one writer such endings are
+/// dropped.
 class WriteSession : public ReadSession {
  public:
   /// Locks the rows of a SELECT with such an ending, for a decision that is read after it. Rows

@@ -28,9 +28,9 @@ struct MysqlSql {
   std::vector<std::uint16_t> order;  ///< For each placeholder in `text` the parameter it takes.
   std::size_t parameters = 0;        ///< Placeholders in the portable text.
 };
-/// The row lock and /* by INDEX */ in the engine's words; names of ours that are words of its language in quotes
-/// (ANSI_QUOTES); comparisons of rows, (a, b) > (?, ?), which it answers by walking the whole
-/// index, as the ranges that they are: ((a = ? AND b > ?) OR a > ?).
+/// The row lock and /* by INDEX */ in the engine's words; names of ours that are words of its
+/// language in quotes (ANSI_QUOTES); comparisons of rows, (a, b) > (?, ?), which it answers by
+/// walking the whole index, as the ranges that they are: ((a = ? AND b > ?) OR a > ?).
 MysqlSql render_mysql(std::string_view sql);
 
 }  // namespace roadstead::db::internal

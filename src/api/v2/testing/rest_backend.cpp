@@ -26,7 +26,9 @@ RestBackend::RestBackend()
     : content(*below.database),
       store(storage::make_memory_store()),
       sink(2, log::Format::kText, log::Level::kError, below.clock),
-      collector({*below.database, *store, locks, registry_options, log::Logger(sink)},
+      member(replica::Member::join(*below.database, {"here", "jobs", "0.0.0"}, log::Logger(sink))
+                 .value()),
+      collector({*below.database, *store, locks, registry_options, *member, log::Logger(sink)},
                 {.interval = std::chrono::seconds{0}, .delete_untagged = false, .answered = {}}),
       router(kV2Base,
              v2_operations({.database = *below.database,
@@ -36,7 +38,8 @@ RestBackend::RestBackend()
                             .collector = &collector,
                             .installation = {.version = "0.0.0",
                                              .external_url = {},
-                                             .storage_provider = "filesystem"}}),
+                                             .storage_provider = "filesystem"},
+                            .store_answers = {}}),
              {.database = *below.database, .authenticator = *below.authenticator}) {
   CHECK(below.database->write(
       [](db::WriteSession& session) { return project::create_default_project(session); }));

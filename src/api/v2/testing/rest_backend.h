@@ -39,6 +39,7 @@ class RestBackend {
   std::unique_ptr<storage::BlobStore> store;
   storage::DigestLocks locks;
   log::Sink sink;
+  std::unique_ptr<replica::Member> member;
   gc::Collector collector;
   Router router;
 };
