@@ -41,6 +41,9 @@ constexpr int kFoldBatches = 50;
 /// Between two rounds through the history of tags, and changes looked at in a step of one.
 constexpr std::chrono::minutes kTrimEvery{10};
 constexpr std::size_t kTrimBatch = 1'000;
+/// A walk through a shared store lists all of it, which costs requests.
+constexpr std::chrono::minutes kStraysFirst{15};
+constexpr std::chrono::hours kStraysEvery{24};
 
 /// Each holds its request: some 16 KiB, or two buffers of an upload.
 constexpr std::size_t kWorkQueueMax = 4096;
@@ -181,6 +184,8 @@ struct Node::Parts {
   Time certificate_read_at{};
   std::chrono::steady_clock::time_point tend_at{};
   std::chrono::steady_clock::time_point trim_at{};
+  std::optional<std::chrono::steady_clock::time_point> strays_at;
+  bool staged_next = false;  ///< What is looked for next.
   std::int64_t history_at = 0;  ///< Where the round through the history of tags goes on.
 
   Result<void> open(const std::function<void(std::string_view)>& print);
@@ -189,7 +194,8 @@ struct Node::Parts {
   Result<void> listen();
   void fold_quota();
   Result<void> discard_staged_strays();
-  void find_strays();
+  void find_strays(fsck::CheckOptions::Extent extent = fsck::CheckOptions::Extent::kFiles);
+  void look_after_shared_store();
   void trim_history();
   [[nodiscard]] Time certificate_changed_at() const;
 };
@@ -427,13 +433,33 @@ Result<void> Node::Parts::discard_staged_strays() {
 
 /// It may also have published a blob without naming it yet. Walks all files, so not before the
 /// first request; what is found is removed by the collector.
-void Node::Parts::find_strays() {
+void Node::Parts::find_strays(fsck::CheckOptions::Extent extent) {
   fsck::CheckOptions options;
   options.repair = true;
-  options.extent = fsck::CheckOptions::Extent::kFiles;
+  options.extent = extent;
   if (const auto started = checks->start(options); !started) {
     logger.warning("blobs that a killed process left without a row are not looked for",
                    {{"reason", started.error().message}});
+  }
+}
+
+/// Where others are at work nobody can tell at a start what a killed process left, so it is looked
+/// for by its age: objects and staged uploads in turn, by one replica.
+void Node::Parts::look_after_shared_store() {
+  using Extent = fsck::CheckOptions::Extent;
+  const auto now = std::chrono::steady_clock::now();
+  if (!store->traits().shared || (strays_at && now < *strays_at)) {
+    return;
+  }
+  if (!strays_at) {
+    strays_at = now + kStraysFirst;
+    return;
+  }
+  find_strays(staged_next ? Extent::kStaged : Extent::kFiles);
+  staged_next = !staged_next;
+  strays_at = now + kStraysFirst;
+  if (!staged_next) {
+    strays_at = now + kStraysEvery;
   }
 }
 
@@ -473,6 +499,7 @@ void Node::tend() {
     warn("deletions were not finished", finished.error());
   }
   parts_->trim_history();
+  parts_->look_after_shared_store();
 }
 
 void Node::Parts::trim_history() {
