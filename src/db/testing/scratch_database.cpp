@@ -219,6 +219,21 @@ bool ScratchDatabase::embedded() const {
   return !state_->server;
 }
 
+std::size_t ScratchDatabase::waiting() const {
+  if (embedded()) {
+    return 0;
+  }
+  const std::string_view sql =
+      engine_of(state_->server->url()) == Engine::kMysql
+          ? "SELECT CAST(variable_value AS SIGNED) FROM information_schema.global_status WHERE "
+            "variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'"
+          : "SELECT COUNT(*) FROM pg_locks WHERE NOT granted";
+  const auto count = must(get().read_once([&](ReadSession& session) {
+    return session.first(sql, {}, [](const Row& row) { return row.integer(0); });
+  }));
+  return static_cast<std::size_t>(count.value_or(0));
+}
+
 void ScratchDatabase::close() {
   state_->database.reset();
 }

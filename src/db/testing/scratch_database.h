@@ -29,6 +29,9 @@ class ScratchDatabase {
 
   /// Whether it is SQLite: plans and paths are only there.
   [[nodiscard]] bool embedded() const;
+  /// How many sessions on the server wait for a lock at the moment, those of other programs
+  /// included; 0 for SQLite. Of MariaDB a session may be counted for a moment after it was woken.
+  [[nodiscard]] std::size_t waiting() const;
   /// The engine's plan of a statement, one step per line, e.g.
   /// "SEARCH tag USING INDEX tag_name (repository_id=? AND name=?)\n".
   [[nodiscard]] std::string explain(std::string_view sql,
