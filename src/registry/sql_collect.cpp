@@ -113,6 +113,8 @@ Result<void> Reviewer::remove_hold(RepositoryId repository, BlobId blob, const H
 }
 
 Result<void> Reviewer::review_blob(BlobId blob) {
+  // Of two transactions that remove the last two holds the second sees what the first did.
+  TRY(session_.lock("SELECT 1 FROM blob WHERE id = ? FOR UPDATE", {blob}));
   const auto held = TRY(session_.first("SELECT 1 FROM repository_blob WHERE blob_id = ? LIMIT 1",
                                        {blob}, [](const db::Row&) { return true; }));
   if (held) {
