@@ -185,7 +185,7 @@ struct Node::Parts {
   std::chrono::steady_clock::time_point tend_at{};
   std::chrono::steady_clock::time_point trim_at{};
   std::optional<std::chrono::steady_clock::time_point> strays_at;
-  bool staged_next = false;  ///< What is looked for next.
+  bool staged_next = false;     ///< What is looked for next.
   std::int64_t history_at = 0;  ///< Where the round through the history of tags goes on.
 
   Result<void> open(const std::function<void(std::string_view)>& print);

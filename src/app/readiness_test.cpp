@@ -1,7 +1,8 @@
 #include "app/readiness.h"
 
 #include <atomic>
-#include <thread>
+#include <condition_variable>
+#include <mutex>
 
 #include <gtest/gtest.h>
 
@@ -15,13 +16,21 @@ Result<void> away() {
   return Error{Code::kUnavailable, Subject::kDatabase, "postgresql://secret@10.0.0.1", {}};
 }
 
+/// Between two looks at what another thread does.
+void pause() {
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, milliseconds{10});
+}
+
 /// Waits for what another thread brings about.
 bool eventually(const std::function<bool()>& condition) {
   for (int i = 0; i < 1'000; ++i) {
     if (condition()) {
       return true;
     }
-    std::this_thread::sleep_for(milliseconds{10});
+    pause();
   }
   return false;
 }
@@ -65,7 +74,7 @@ TEST(ReadinessTest, AQuestionWithoutAnAnswerIsAnAnswer) {
   std::atomic<bool> done{false};
   const auto probe = [&]() -> Result<void> {
     while (hang && !done) {
-      std::this_thread::sleep_for(milliseconds{10});
+      pause();
     }
     return {};
   };

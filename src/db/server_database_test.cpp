@@ -2,7 +2,9 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <condition_variable>
 #include <limits>
+#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -14,13 +16,20 @@
 #include "db/server.h"
 #include "db/testing/server_fixture.h"
 
-namespace roadstead::db {
+namespace roadstead::db::testing {
 namespace {
 
-using namespace testing;  // NOLINT(google-build-using-namespace)
 using namespace std::chrono_literals;
 
 class ServerDatabaseTest : public ServerFixture {};
+
+/// For what cannot be waited for: that something does not happen.
+void pause_for(std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, time);
+}
 
 INSTANTIATE_TEST_SUITE_P(Engines, ServerDatabaseTest,
                          ::testing::Values(ServerEngine::kPostgresql, ServerEngine::kMysql),
@@ -193,7 +202,7 @@ TEST_P(ServerDatabaseTest, TheClockIsTheServersAndStandsStillInASession) {
   Time inside{};
   ASSERT_TRUE(database->write([&](WriteSession& session) -> Result<void> {
     inside = session.now();
-    std::this_thread::sleep_for(2ms);
+    pause_for(2ms);
     EXPECT_EQ(session.now(), inside);
     return put(session, "a", "1");
   }));
@@ -305,7 +314,7 @@ TEST_P(ServerDatabaseTest, SharedLocksGoTogetherAndKeepARowFromGoing) {
         deleted = true;
       });
     }
-    std::this_thread::sleep_for(100ms);
+    pause_for(100ms);
     EXPECT_FALSE(deleted);
     return {};
   }));
@@ -430,4 +439,4 @@ TEST_P(ServerDatabaseTest, AServerThatIsNotThereIsUnavailableAndNoPasswordIsTold
 }
 
 }  // namespace
-}  // namespace roadstead::db
+}  // namespace roadstead::db::testing

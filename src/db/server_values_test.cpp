@@ -14,10 +14,9 @@
 #include "db/server.h"
 #include "db/testing/server_fixture.h"
 
-namespace roadstead::db {
+namespace roadstead::db::testing {
 namespace {
 
-using namespace testing;  // NOLINT(google-build-using-namespace)
 using namespace std::chrono_literals;
 
 class ServerValuesTest : public ServerFixture {};
@@ -171,4 +170,4 @@ TEST_P(ServerValuesTest, DefectsAreInternal) {
 }
 
 }  // namespace
-}  // namespace roadstead::db
+}  // namespace roadstead::db::testing

@@ -8,15 +8,16 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "db/testing/turns.h"
 #include "registry/collect.h"
 #include "registry/testing/invariants.h"
@@ -140,7 +141,8 @@ class World {
 
 int number_in(const char* variable, int otherwise) {
   const char* const text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::max(1, std::atoi(text));
+  const auto number = parse_int64(text == nullptr ? "" : text);
+  return number ? static_cast<int>(std::max<std::int64_t>(1, *number)) : otherwise;
 }
 
 /// What is wrong with the first schedule that has something wrong.
@@ -159,10 +161,12 @@ std::string find_defect(World& world, const History& history, std::chrono::milli
     return std::optional(std::move(play));
   };
   const auto searched = db::testing::search(how, run);
-  std::cout << fmt::format("    schedules by interruptions: {} run, {} left; {} steps, {} waits\n",
-                           fmt::join(searched.schedules, " + "), fmt::join(searched.left, " + "),
-                           searched.steps, searched.waits)
-            << std::flush;
+  // For whoever reads the output of a run: how much of the space it has seen.
+  std::fputs(fmt::format("    schedules by interruptions: {} run, {} left; {} steps, {} waits\n",
+                         fmt::join(searched.schedules, " + "), fmt::join(searched.left, " + "),
+                         searched.steps, searched.waits)
+                 .c_str(),
+             stdout);
   return defect;
 }
 

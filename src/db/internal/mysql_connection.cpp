@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -14,6 +13,7 @@
 #include <mysql.h>
 #include <mysqld_error.h>
 
+#include "base/text.h"
 #include "db/internal/mysql_errors.h"
 #include "db/internal/mysql_url.h"
 #include "db/internal/mysql_values.h"
@@ -309,7 +309,7 @@ Result<void> MysqlConnection::begin_write(bool /*durable*/) {
   // How soon a commit reaches the disk is a setting of the whole server.
   const std::string micros = TRY(run(fmt::format("START TRANSACTION;{}", kReadClock)));
   in_transaction_ = true;
-  server_time_ = from_micros(std::atoll(micros.c_str()));
+  server_time_ = from_micros(parse_int64(micros).value_or(0));
   server_time_at_ = Clock::now();
   return {};
 }
@@ -331,7 +331,7 @@ void MysqlConnection::rollback() {
 
 Result<void> MysqlConnection::ping() {
   const std::string micros = TRY(run(kReadClock));
-  server_time_ = from_micros(std::atoll(micros.c_str()));
+  server_time_ = from_micros(parse_int64(micros).value_or(0));
   server_time_at_ = Clock::now();
   return {};
 }

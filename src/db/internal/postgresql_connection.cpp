@@ -5,12 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include "base/text.h"
 #include "db/internal/portable_sql.h"
 #include "db/internal/postgresql_values.h"
 
@@ -360,7 +360,7 @@ Result<void> PostgresqlConnection::begin_write(bool durable) {
   }
   sql += kReadClock;
   const std::string micros = TRY(run(sql));
-  server_time_ = from_micros(std::atoll(micros.c_str()));
+  server_time_ = from_micros(parse_int64(micros).value_or(0));
   server_time_at_ = Clock::now();
   return {};
 }
@@ -380,7 +380,7 @@ void PostgresqlConnection::rollback() {
 
 Result<void> PostgresqlConnection::ping() {
   const std::string micros = TRY(run(std::string(kReadClock)));
-  server_time_ = from_micros(std::atoll(micros.c_str()));
+  server_time_ = from_micros(parse_int64(micros).value_or(0));
   server_time_at_ = Clock::now();
   return {};
 }

