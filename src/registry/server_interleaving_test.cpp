@@ -588,12 +588,10 @@ TEST_F(ServerInterleaving, AMissingLockIsNoticed) {
                  last_holders("p/a", "p/b"));
   expect_noticed("SELECT 1 FROM repository_blob WHERE repository_id = ? AND blob_id = ? FOR",
                  push_of_dead(0, 1));
-  expect_noticed("SELECT blob_id, condemned_at FROM repository_blob WHERE", push_of_dead(0, 1));
   expect_noticed("SELECT id FROM repository WHERE id = ? FOR NO KEY UPDATE", untagged_is_tagged());
   expect_noticed("SELECT a.manifest_id, f.size FROM artifact a JOIN manifest f",
                  manifest_comes_and_goes());
   expect_noticed("SELECT id, project_id, bytes FROM quota_delta", ledger_folded());
-  expect_noticed("SELECT used FROM quota WHERE project_id = ? FOR", project_filled());
 }
 
 }  // namespace
