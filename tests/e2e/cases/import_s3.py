@@ -13,7 +13,7 @@ from server import find_binary, program_environment
 import versitygw
 
 PREFIX = "old/registry"
-IMAGES = 30
+IMAGES = 10
 
 
 def main():
@@ -34,7 +34,7 @@ def moves_in(binary, scratch, gateway):
         fill(old, scratch, IMAGES)
         recorded = record(old)
     objects = objects_of(gateway)
-    check(len(objects) > 5 * IMAGES, f"{len(objects)} objects")
+    check(len(objects) > 100, f"{len(objects)} objects")
     url = gateway.storage_url(PREFIX)
     environment = {**EAGER, **gateway.environment, "ROADSTEAD_STORAGE_URL": url}
     with started(environment, scratch=sub(scratch, "running")) as case:
