@@ -19,9 +19,9 @@ struct RedirectOptions {
   /// How long a download may take to begin.
   std::chrono::seconds lifetime{20 * 60};
   /// Parts of User-Agent headers, any case, of clients that cannot follow.
-  std::vector<std::string> except_agents;
+  std::vector<std::string> except_agents{};
   /// Addresses and CIDR blocks from which the store cannot be reached.
-  std::vector<std::string> except_networks;
+  std::vector<std::string> except_networks{};
 };
 
 /// Immutable: used from many threads.
