@@ -28,6 +28,7 @@
 #include "registry/remove.h"
 #include "registry/upkeep.h"
 #include "replica/member.h"
+#include "sys/directory_lock.h"
 #include "sys/local_socket.h"
 #include "sys/process.h"
 
@@ -149,7 +150,7 @@ struct Node::Parts {
   std::optional<StoreMetrics> store_metrics;
   std::unique_ptr<replica::Member> member;
   std::unique_ptr<storage::BlobStore> store;
-  std::optional<sys::FileLock> store_lock;  ///< Files belong to one process.
+  std::optional<sys::DirectoryLock> store_lock;  ///< Files belong to one process.
   api::oci::RedirectPolicy redirects;
   storage::DigestLocks locks;
   std::optional<auth::PasswordPool> passwords;
@@ -236,7 +237,7 @@ Result<void> Node::Parts::own_store() {
   }
   const auto root = store_directory(settings);
   TRY(sys::make_directories(root));
-  auto lock = sys::FileLock::acquire(root / "lock");
+  auto lock = sys::DirectoryLock::acquire(root);
   if (!lock && lock.error().code == Code::kConflict) {
     return Error{Code::kConflict,
                  Subject::kConfiguration,
