@@ -1,12 +1,15 @@
 """What the cases share: a running server, users with their own homes, and clients called as programs."""
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
@@ -26,6 +29,25 @@ ROLES = {"projectAdmin": 1, "developer": 2, "guest": 3, "maintainer": 4, "limite
 
 class Skip(Exception):
     """A case cannot run here; says loudly why."""
+
+
+def run_case(doc, folder, package=""):
+    """What a run.py does: the case that its argument names, out of `folder` and `package`; the exit status."""
+    if len(sys.argv) != 2:
+        names = sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py"))
+        sys.exit(doc + "\nCases: " + " ".join(names))
+    module = importlib.import_module(package + sys.argv[1])
+    begin = time.monotonic()
+    try:
+        module.main()
+    except Skip as reason:
+        print(f"\n**** SKIPPED: {reason} ****\n", file=sys.stderr)
+        return 77
+    except Exception:  # noqa: BLE001 - a case may fail in any way; all of them are failures
+        traceback.print_exc()
+        return 1
+    print(f"passed in {time.monotonic() - begin:.1f} s")
+    return 0
 
 
 def only_on(what, *engines):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import NotInstalled, Service, ServiceError, find_program, wait_until_alone  # noqa: E402
+from service import NotInstalled, ServerDatabase, Service, ServiceError, find_program, wait_until_alone  # noqa: E402
 
 SETTINGS = {"character-set-server": "utf8mb4", "innodb-buffer-pool-size": "64M", "max-connections": "300"}
 SQL_SECONDS = 120
@@ -29,25 +29,11 @@ def _field(text):
     return "".join(plain)
 
 
-class MariadbDatabase:
+class MariadbDatabase(ServerDatabase):
     """One database, and the user that may do everything in it."""
 
     engine = "mariadb"
-
-    def __init__(self, server, name, user, password):
-        self.server, self.name, self.user, self.password = server, name, user, password
-
-    def url_at(self, host, port):
-        """As seen through a proxy."""
-        return f"mysql://{self.user}:{self.password}@{host}:{port}/{self.name}"
-
-    @property
-    def url(self):
-        return self.url_at("127.0.0.1", self.server.port)
-
-    @property
-    def environment(self):
-        return {"ROADSTEAD_DATABASE_URL": self.url}
+    scheme = "mysql"
 
     @property
     def socket_url(self):

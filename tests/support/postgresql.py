@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import NotInstalled, Service, ServiceError, find_program, wait_until_alone  # noqa: E402
+from service import NotInstalled, ServerDatabase, Service, ServiceError, find_program, wait_until_alone  # noqa: E402
 
 SUPERUSER = "postgres"
 SETTINGS = {"max_connections": "200", "shared_buffers": "64MB", "log_min_messages": "warning"}
@@ -20,25 +20,11 @@ def folder_of_programs():
     return found[-1] if found else os.path.dirname(find_program("postgres"))
 
 
-class PostgresqlDatabase:
+class PostgresqlDatabase(ServerDatabase):
     """One database, and the user that owns it."""
 
     engine = "postgresql"
-
-    def __init__(self, server, name, user, password):
-        self.server, self.name, self.user, self.password = server, name, user, password
-
-    def url_at(self, host, port):
-        """As seen through a proxy or a pooler."""
-        return f"postgresql://{self.user}:{self.password}@{host}:{port}/{self.name}"
-
-    @property
-    def url(self):
-        return self.url_at("127.0.0.1", self.server.port)
-
-    @property
-    def environment(self):
-        return {"ROADSTEAD_DATABASE_URL": self.url}
+    scheme = "postgresql"
 
     @property
     def socket_url(self):

@@ -268,3 +268,24 @@ class Service:
         finally:
             self.kill()
             shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class ServerDatabase:
+    """One database on a server of a test's own, and the user that may do everything in it."""
+
+    scheme = ""  # Of its URL.
+
+    def __init__(self, server, name, user, password):
+        self.server, self.name, self.user, self.password = server, name, user, password
+
+    def url_at(self, host, port):
+        """As seen through a proxy or a pooler."""
+        return f"{self.scheme}://{self.user}:{self.password}@{host}:{port}/{self.name}"
+
+    @property
+    def url(self):
+        return self.url_at("127.0.0.1", self.server.port)
+
+    @property
+    def environment(self):
+        return {"ROADSTEAD_DATABASE_URL": self.url}

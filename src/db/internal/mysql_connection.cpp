@@ -13,7 +13,6 @@
 #include <mysql.h>
 #include <mysqld_error.h>
 
-#include "base/text.h"
 #include "db/internal/mysql_errors.h"
 #include "db/internal/mysql_url.h"
 #include "db/internal/mysql_values.h"
@@ -309,8 +308,7 @@ Result<void> MysqlConnection::begin_write(bool /*durable*/) {
   // How soon a commit reaches the disk is a setting of the whole server.
   const std::string micros = TRY(run(fmt::format("START TRANSACTION;{}", kReadClock)));
   in_transaction_ = true;
-  server_time_ = from_micros(parse_int64(micros).value_or(0));
-  server_time_at_ = Clock::now();
+  server_clock_.set(micros);
   return {};
 }
 
@@ -331,19 +329,16 @@ void MysqlConnection::rollback() {
 
 Result<void> MysqlConnection::ping() {
   const std::string micros = TRY(run(kReadClock));
-  server_time_ = from_micros(parse_int64(micros).value_or(0));
-  server_time_at_ = Clock::now();
+  server_clock_.set(micros);
   return {};
 }
 
 Time MysqlConnection::now() {
-  const auto passed =
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - server_time_at_);
-  // Our clock and the server's drift apart slowly; a write reads it anyway.
-  if (passed > std::chrono::minutes{1} && !in_transaction_ && ping()) {
-    return server_time_;
+  // A write reads the server's clock anyway; what only reads asks now and then.
+  if (server_clock_.stale() && !in_transaction_) {
+    static_cast<void>(ping());
   }
-  return server_time_ + passed;
+  return server_clock_.now();
 }
 
 bool MysqlConnection::is_lost() {

@@ -9,7 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "db/internal/server_clock.h"
 #include "db/internal/server_connection.h"
+#include "db/internal/text_hash.h"
 #include "db/server.h"
 
 // The client library's types, which only the .cpp needs whole.
@@ -55,12 +57,6 @@ class MysqlConnection final : public ServerConnection {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
   struct Close {
     void operator()(st_mysql_stmt* statement) const;
   };
@@ -92,8 +88,7 @@ class MysqlConnection final : public ServerConnection {
   bool lost_ = false;
   bool mariadb_ = false;
   bool in_transaction_ = false;
-  Time server_time_{};
-  Clock::time_point server_time_at_{};
+  ServerClock server_clock_;
 };
 
 }  // namespace roadstead::db::internal

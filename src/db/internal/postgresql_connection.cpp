@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
-#include "base/text.h"
 #include "db/internal/portable_sql.h"
 #include "db/internal/postgresql_values.h"
 
@@ -360,8 +359,7 @@ Result<void> PostgresqlConnection::begin_write(bool durable) {
   }
   sql += kReadClock;
   const std::string micros = TRY(run(sql));
-  server_time_ = from_micros(parse_int64(micros).value_or(0));
-  server_time_at_ = Clock::now();
+  server_clock_.set(micros);
   return {};
 }
 
@@ -380,19 +378,16 @@ void PostgresqlConnection::rollback() {
 
 Result<void> PostgresqlConnection::ping() {
   const std::string micros = TRY(run(std::string(kReadClock)));
-  server_time_ = from_micros(parse_int64(micros).value_or(0));
-  server_time_at_ = Clock::now();
+  server_clock_.set(micros);
   return {};
 }
 
 Time PostgresqlConnection::now() {
-  const auto passed =
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - server_time_at_);
-  // Our clock and the server's drift apart slowly; a write reads it anyway.
-  if (passed > std::chrono::minutes{1} && PQtransactionStatus(handle_) == PQTRANS_IDLE && ping()) {
-    return server_time_;
+  // A write reads the server's clock anyway; what only reads asks now and then.
+  if (server_clock_.stale() && PQtransactionStatus(handle_) == PQTRANS_IDLE) {
+    static_cast<void>(ping());
   }
-  return server_time_ + passed;
+  return server_clock_.now();
 }
 
 bool PostgresqlConnection::is_lost() {

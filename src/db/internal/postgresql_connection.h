@@ -10,7 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "db/internal/server_clock.h"
 #include "db/internal/server_connection.h"
+#include "db/internal/text_hash.h"
 #include "db/server.h"
 
 // libpq's types, which only the .cpp needs whole.
@@ -47,12 +49,6 @@ class PostgresqlConnection final : public ServerConnection {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
   struct FreeResult {
     void operator()(pg_result* result) const;
   };
@@ -80,8 +76,7 @@ class PostgresqlConnection final : public ServerConnection {
   std::uint64_t statement_count_ = 0;
   Failure failure_ = Failure::kNone;
   bool lost_ = false;
-  Time server_time_{};
-  Clock::time_point server_time_at_{};
+  ServerClock server_clock_;
 };
 
 }  // namespace roadstead::db::internal

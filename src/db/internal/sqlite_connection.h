@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "db/database.h"
+#include "db/internal/text_hash.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -73,12 +74,6 @@ class SqliteConnection {
   struct Prepared {
     sqlite3_stmt* statement = nullptr;
     bool busy = false;
-  };
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
   };
   class Lease;
 
