@@ -26,15 +26,24 @@ using testing::ScratchServer;
 using testing::server_url;
 using testing::ServerEngine;
 
-std::unique_ptr<SqliteDatabase> open_file(const std::filesystem::path& path) {
-  static const SystemClock kClock;
-  static log::Sink sink(2, log::Format::kText, log::Level::kError, kClock);
-  SqliteOptions options;
-  options.path = path;
-  auto database = SqliteDatabase::open(options, kClock, log::Logger(sink));
-  EXPECT_TRUE(database) << describe(database.error());
-  return std::move(*database);
-}
+/// With a log for each test: one that lived on would leave its thread to the tests that fork.
+class WithFiles : public ::testing::Test {
+ protected:
+  std::unique_ptr<SqliteDatabase> open_file(const std::filesystem::path& path) {
+    SqliteOptions options;
+    options.path = path;
+    auto database = SqliteDatabase::open(options, clock_, log::Logger(sink_));
+    EXPECT_TRUE(database) << describe(database.error());
+    return std::move(*database);
+  }
+
+ private:
+  SystemClock clock_;
+  log::Sink sink_{2, log::Format::kText, log::Level::kError, clock_};
+};
+class TableShapes : public WithFiles {};
+class CopyServers : public WithFiles {};
+class Copy : public WithFiles {};
 
 const std::vector<TableShape>& shapes() {
   static const auto kShapes = table_shapes(embedded_migrations()).value();
@@ -141,7 +150,7 @@ void expect_same(const CopyEnd& source, const CopyEnd& target) {
   }
 }
 
-TEST(TableShapes, AreThoseOfTheSchema) {
+TEST_F(TableShapes, AreThoseOfTheSchema) {
   const sys::testing::ScratchDirectory directory;
   const auto database = open_file(directory.path() / "d");
   const auto words = [&](std::string_view sql, std::initializer_list<Param> params) {
@@ -181,7 +190,7 @@ TEST(TableShapes, AreThoseOfTheSchema) {
   EXPECT_EQ(names, present);
 }
 
-TEST(TableShapes, AStrangeMigrationIsRefused) {
+TEST_F(TableShapes, AStrangeMigrationIsRefused) {
   for (const char* text : {"CREATE TABLE a (id TEXT);\n", "CREATE TABLE a (\n n {int}\n);\n",
                            "DROP TABLE a;\n", "ALTER TABLE a ADD COLUMN b {int};\n"}) {
     const std::array<Migration, 1> migrations = {Migration{1, "x", text}};
@@ -190,7 +199,7 @@ TEST(TableShapes, AStrangeMigrationIsRefused) {
 }
 
 /// SQLite → PostgreSQL → MySQL → SQLite, as far as there are servers.
-TEST(CopyServers, ContentIsEqualAllTheWayRound) {
+TEST_F(CopyServers, ContentIsEqualAllTheWayRound) {
   const sys::testing::ScratchDirectory directory;
   std::vector<std::unique_ptr<ScratchServer>> servers;
   std::vector<std::unique_ptr<Database>> databases;
@@ -222,7 +231,7 @@ TEST(CopyServers, ContentIsEqualAllTheWayRound) {
   }
 }
 
-TEST(CopyServers, AServerIsCopiedIntoAFile) {
+TEST_F(CopyServers, AServerIsCopiedIntoAFile) {
   for (const ServerEngine engine : {ServerEngine::kPostgresql, ServerEngine::kMysql}) {
     if (!server_url(engine)) {
       continue;
@@ -243,7 +252,7 @@ TEST(CopyServers, AServerIsCopiedIntoAFile) {
   }
 }
 
-TEST(Copy, ATargetWithRowsIsRefused) {
+TEST_F(Copy, ATargetWithRowsIsRefused) {
   const sys::testing::ScratchDirectory directory;
   const auto source = open_file(directory.path() / "source");
   const auto target = open_file(directory.path() / "target");
@@ -254,7 +263,7 @@ TEST(Copy, ATargetWithRowsIsRefused) {
   EXPECT_NE(refused.error().message.find("event_outbox"), std::string::npos);
 }
 
-TEST(Copy, ADifferentSchemaIsRefused) {
+TEST_F(Copy, ADifferentSchemaIsRefused) {
   const sys::testing::ScratchDirectory directory;
   const auto source = open_file(directory.path() / "source");
   const auto target = open_file(directory.path() / "target");
@@ -267,7 +276,7 @@ TEST(Copy, ADifferentSchemaIsRefused) {
   EXPECT_EQ(refused.error().code, Code::kPrecondition);
 }
 
-TEST(Copy, AnUnfinishedOneCannotBeOpened) {
+TEST_F(Copy, AnUnfinishedOneCannotBeOpened) {
   const sys::testing::ScratchDirectory directory;
   const auto source = open_file(directory.path() / "source");
   auto target = open_file(directory.path() / "target");
@@ -292,7 +301,7 @@ TEST(Copy, AnUnfinishedOneCannotBeOpened) {
   EXPECT_EQ(again.error().code, Code::kPrecondition);
 }
 
-TEST(Copy, EnginesAreToldByTheUrl) {
+TEST_F(Copy, EnginesAreToldByTheUrl) {
   EXPECT_EQ(engine_of("sqlite:/x"), Engine::kSqlite);
   EXPECT_EQ(engine_of("mysql://u@h/d"), Engine::kMysql);
   EXPECT_EQ(engine_of("postgres://h/d"), Engine::kPostgresql);
