@@ -147,6 +147,16 @@ class WriteSession : public ReadSession {
   Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Param> params) {
     return execute(sql, Params(params.begin(), params.size()));
   }
+  /// A change of which only success matters. On a database server it may travel with the statement
+  /// after it or with the commit, and then costs no round trip of its own; the order of statements
+  /// stays. What fails it may be the error of that statement, or of write().
+  virtual Result<void> execute_later(std::string_view sql, Params params) {
+    TRY(execute(sql, params));
+    return {};
+  }
+  Result<void> execute_later(std::string_view sql, std::initializer_list<Param> params) {
+    return execute_later(sql, Params(params.begin(), params.size()));
+  }
   /// Runs an INSERT of one row, without ON CONFLICT, into a table with an `id` column and returns
   /// the new id.
   virtual Result<std::int64_t> insert(std::string_view sql, Params params) = 0;

@@ -15,8 +15,8 @@
 #include "db/server.h"
 
 // The client library's types, which only the .cpp needs whole.
-struct st_mysql;
-struct st_mysql_stmt;
+struct st_mysql;       // NOLINT(readability-identifier-naming)
+struct st_mysql_stmt;  // NOLINT(readability-identifier-naming)
 
 namespace roadstead::db::internal {
 

@@ -21,6 +21,9 @@ constexpr int kOldestVersion = 120'000;  // 12.0
 // As for SQLite: more texts than this means that one is built from data.
 constexpr std::size_t kStatementsMax = 512;
 
+/// What execute_later() lets wait.
+constexpr std::size_t kSentMax = 64;
+
 constexpr std::string_view kReadClock =
     "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
 
@@ -53,6 +56,11 @@ Meaning meaning_of(std::string_view state) {
   return {Failure::kOther, Code::kInternal};
 }
 
+bool succeeded(const pg_result* result) {
+  const ExecStatusType status = PQresultStatus(result);
+  return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
 std::string_view one_line(const char* text) {
   std::string_view line(text == nullptr ? "" : text);
   line = line.substr(0, line.find('\n'));
@@ -61,6 +69,14 @@ std::string_view one_line(const char* text) {
 
 Error unavailable(std::string_view why) {
   return Error{Code::kUnavailable, Subject::kDatabase, fmt::format("database: {}", why), {}};
+}
+
+/// Which one it was matters when the statement itself is wrong.
+Error naming_statement(Error error, std::string_view sql) {
+  if (error.code == Code::kInternal) {
+    error.message += fmt::format(" in: {}", sql.substr(0, 200));
+  }
+  return error;
 }
 
 /// Settings beside those of the URL, which wins.
@@ -194,6 +210,11 @@ Result<void> PostgresqlConnection::wait(short events, Clock::time_point deadline
   }
 }
 
+/// The server's own limit ends a statement; ours is for a server that does not answer at all.
+PostgresqlConnection::Clock::time_point PostgresqlConnection::answer_deadline() const {
+  return Clock::now() + options_.statement_time + std::chrono::seconds{1};
+}
+
 Result<void> PostgresqlConnection::flush(Clock::time_point deadline) {
   for (;;) {
     const int pending = PQflush(handle_);
@@ -211,26 +232,26 @@ Result<void> PostgresqlConnection::flush(Clock::time_point deadline) {
   }
 }
 
+/// Null where a command has no further one.
+Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::next_result(
+    Clock::time_point deadline) {
+  while (PQisBusy(handle_) != 0) {
+    TRY(wait(POLLIN, deadline));
+    if (PQconsumeInput(handle_) == 0) {
+      return lost(one_line(PQerrorMessage(handle_)));
+    }
+  }
+  return ResultPtr(PQgetResult(handle_));
+}
+
 /// The last result of what was sent, or the first error.
 Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::result() {
-  // The server's own limit ends a statement; ours is for a server that does not answer at all.
-  const auto deadline = Clock::now() + options_.statement_time + std::chrono::seconds{1};
+  const auto deadline = answer_deadline();
   TRY(flush(deadline));
   ResultPtr last;
   std::optional<Error> error;
-  for (;;) {
-    while (PQisBusy(handle_) != 0) {
-      TRY(wait(POLLIN, deadline));
-      if (PQconsumeInput(handle_) == 0) {
-        return lost(one_line(PQerrorMessage(handle_)));
-      }
-    }
-    ResultPtr next(PQgetResult(handle_));
-    if (next == nullptr) {
-      break;
-    }
-    const ExecStatusType status = PQresultStatus(next.get());
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && !error) {
+  while (ResultPtr next = TRY(next_result(deadline))) {
+    if (!succeeded(next.get()) && !error) {
       error = failed(next.get());
     }
     last = std::move(next);
@@ -240,6 +261,46 @@ Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::result() {
   }
   if (last == nullptr) {
     return lost("no result");
+  }
+  return last;
+}
+
+/// Keeps the first error of a pipeline: what came after it was not run.
+void PostgresqlConnection::take_result(const pg_result* result, const Sent& sent,
+                                       std::optional<Error>& error) {
+  if (succeeded(result)) {
+    return;
+  }
+  if (sent.prepares) {
+    prepared_.at(static_cast<std::size_t>(sent.kind)).erase(sent.sql);
+  }
+  if (!error && PQresultStatus(result) != PGRES_PIPELINE_ABORTED) {
+    error = naming_statement(failed(result), sent.sql);
+  }
+}
+
+/// Has all that was sent answered: the result of the last statement, or the first error.
+Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::drain() {
+  const std::vector<Sent> sent = std::exchange(sent_, {});
+  const auto deadline = answer_deadline();
+  if (PQpipelineSync(handle_) == 0) {
+    return lost(one_line(PQerrorMessage(handle_)));
+  }
+  TRY(flush(deadline));
+  ResultPtr last;
+  std::optional<Error> error;
+  for (const Sent& one : sent) {
+    while (ResultPtr next = TRY(next_result(deadline))) {
+      take_result(next.get(), one, error);
+      last = std::move(next);
+    }
+  }
+  const ResultPtr end = TRY(next_result(deadline));
+  if (lost_ || last == nullptr || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) {
+    return lost(error ? error->message : "the answers do not match what was sent");
+  }
+  if (error) {
+    return *error;
   }
   return last;
 }
@@ -255,8 +316,16 @@ Result<std::string> PostgresqlConnection::run(const std::string& sql) {
 }
 
 Result<void> PostgresqlConnection::forget_statements() {
-  TRY(run("DEALLOCATE ALL"));
   prepared_ = {};
+  if (!pipelining_) {
+    TRY(run("DEALLOCATE ALL"));
+    return {};
+  }
+  constexpr const char* kForget = "DEALLOCATE ALL";
+  if (PQsendQueryParams(handle_, kForget, 0, nullptr, nullptr, nullptr, nullptr, 1) == 0) {
+    return lost(one_line(PQerrorMessage(handle_)));
+  }
+  sent_.push_back({kForget});
   return {};
 }
 
@@ -278,16 +347,15 @@ Result<const std::string*> PostgresqlConnection::prepare(std::string_view sql, K
   if (PQsendPrepare(handle_, name.c_str(), text.c_str(), 0, nullptr) == 0) {
     return lost(one_line(PQerrorMessage(handle_)));
   }
-  if (const auto prepared = result(); !prepared) {
-    Error error = prepared.error();
-    error.message += fmt::format(" in: {}", sql.substr(0, 200));
-    return error;
+  if (pipelining_) {
+    sent_.push_back({std::string(sql), kind, true});
+  } else if (const auto prepared = result(); !prepared) {
+    return naming_statement(prepared.error(), sql);
   }
   return &known.emplace(std::string(sql), std::move(name)).first->second;
 }
 
-Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::query(std::string_view sql,
-                                                                    Params params, Kind kind) {
+Result<void> PostgresqlConnection::send(std::string_view sql, Params params, Kind kind) {
   if (lost_) {
     return lost("connection lost");
   }
@@ -303,11 +371,21 @@ Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::query(std::string_
   if (sent == 0) {
     return lost(one_line(PQerrorMessage(handle_)));
   }
+  if (pipelining_) {
+    sent_.push_back({std::string(sql), kind});
+  }
+  return {};
+}
+
+Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::query(std::string_view sql,
+                                                                    Params params, Kind kind) {
+  TRY(send(sql, params, kind));
+  if (pipelining_) {
+    return drain();
+  }
   auto answer = result();
-  if (!answer && answer.error().code == Code::kInternal) {
-    Error error = answer.error();
-    error.message += fmt::format(" in: {}", sql.substr(0, 200));
-    return error;
+  if (!answer) {
+    return naming_statement(answer.error(), sql);
   }
   return answer;
 }
@@ -334,6 +412,16 @@ Result<std::int64_t> PostgresqlConnection::execute(std::string_view sql, Params 
   return changed;
 }
 
+Result<void> PostgresqlConnection::execute_later(std::string_view sql, Params params) {
+  TRY(send(sql, params, Kind::kPlain));
+  // What waits here is in memory.
+  if (pipelining_ && sent_.size() < kSentMax) {
+    return {};
+  }
+  TRY(drain());
+  return {};
+}
+
 Result<std::int64_t> PostgresqlConnection::insert(std::string_view sql, Params params) {
   const ResultPtr answer = TRY(query(sql, params, Kind::kInsert));
   if (PQntuples(answer.get()) != 1) {
@@ -350,28 +438,50 @@ Result<void> PostgresqlConnection::begin_read() {
 }
 
 Result<void> PostgresqlConnection::begin_write(bool durable) {
-  std::string sql = "BEGIN ISOLATION LEVEL READ COMMITTED;";
+  if (server_clock_.stale()) {
+    TRY(ping());
+  }
+  if (lost_ || PQenterPipelineMode(handle_) == 0) {
+    return lost(one_line(PQerrorMessage(handle_)));
+  }
+  pipelining_ = true;
+  TRY(send("BEGIN ISOLATION LEVEL READ COMMITTED", {}, Kind::kPlain));
   if (!durable) {
-    sql += "SET LOCAL synchronous_commit TO off;";
+    TRY(send("SET LOCAL synchronous_commit TO off", {}, Kind::kPlain));
   }
   if (!options_.prepared_statements) {
-    sql += fmt::format("SET LOCAL statement_timeout = {};", options_.statement_time.count() * 1000);
+    TRY(send(
+        fmt::format("SET LOCAL statement_timeout = {}", options_.statement_time.count() * 1000), {},
+        Kind::kPlain));
   }
-  sql += kReadClock;
-  const std::string micros = TRY(run(sql));
-  server_clock_.set(micros);
+  return {};
+}
+
+/// With a last statement.
+Result<void> PostgresqlConnection::end_pipeline(std::string_view how) {
+  TRY(send(how, {}, Kind::kPlain));
+  TRY(drain());
+  if (PQexitPipelineMode(handle_) == 0) {
+    return lost(one_line(PQerrorMessage(handle_)));
+  }
+  pipelining_ = false;
   return {};
 }
 
 Result<void> PostgresqlConnection::commit() {
-  TRY(run("COMMIT"));
-  return {};
+  return end_pipeline("COMMIT");
 }
 
 void PostgresqlConnection::rollback() {
   const Failure why = failure_;
-  if (!lost_ && !run("ROLLBACK")) {
-    lost_ = true;
+  if (pipelining_ && !sent_.empty() && !lost_) {
+    // Behind a statement that fails, nothing runs before the answers are taken.
+    static_cast<void>(drain());
+  }
+  if (!lost_) {
+    const bool done =
+        pipelining_ ? end_pipeline("ROLLBACK").has_value() : run("ROLLBACK").has_value();
+    lost_ = lost_ || !done;
   }
   failure_ = why;
 }
@@ -383,8 +493,7 @@ Result<void> PostgresqlConnection::ping() {
 }
 
 Time PostgresqlConnection::now() {
-  // A write reads the server's clock anyway; what only reads asks now and then.
-  if (server_clock_.stale() && PQtransactionStatus(handle_) == PQTRANS_IDLE) {
+  if (server_clock_.stale() && !pipelining_ && PQtransactionStatus(handle_) == PQTRANS_IDLE) {
     static_cast<void>(ping());
   }
   return server_clock_.now();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,8 +23,9 @@ struct pg_result;
 namespace roadstead::db::internal {
 
 /// A connection through libpq. Statements are prepared once and found by their text; results come
-/// in binary. Nothing waits longer than the options say, however dead the server is: a statement
-/// that is not answered in time costs the connection.
+/// in binary. Inside a transaction that writes, what need not be answered at once (its begin,
+/// execute_later()) is sent with what does, in a pipeline. Nothing waits longer than the options
+/// say, however dead the server is: a statement that is not answered in time costs the connection.
 class PostgresqlConnection final : public ServerConnection {
  public:
   /// Errors: kUnavailable when the server cannot be reached, kPrecondition when it is too old,
@@ -38,6 +40,7 @@ class PostgresqlConnection final : public ServerConnection {
   Result<void> each(std::string_view sql, Params params,
                     const std::function<bool(const Row&)>& row) override;
   Result<std::int64_t> execute(std::string_view sql, Params params) override;
+  Result<void> execute_later(std::string_view sql, Params params) override;
   Result<std::int64_t> insert(std::string_view sql, Params params) override;
   Result<void> ping() override;
   Time now() override;
@@ -54,15 +57,27 @@ class PostgresqlConnection final : public ServerConnection {
   };
   using ResultPtr = std::unique_ptr<pg_result, FreeResult>;
   enum class Kind : std::uint8_t { kPlain, kInsert };
+  /// What waits in the pipeline for its answer.
+  struct Sent {
+    std::string sql;
+    Kind kind = Kind::kPlain;
+    bool prepares = false;
+  };
 
   explicit PostgresqlConnection(pg_conn* handle, const ServerOptions& options)
       : handle_(handle), options_(options) {}
   Result<void> connect(Clock::time_point deadline);
   Result<void> check_server();
   Result<void> wait(short events, Clock::time_point deadline);
+  [[nodiscard]] Clock::time_point answer_deadline() const;
   Result<void> flush(Clock::time_point deadline);
+  Result<ResultPtr> next_result(Clock::time_point deadline);
   Result<ResultPtr> result();
+  Result<void> send(std::string_view sql, Params params, Kind kind);
   Result<ResultPtr> query(std::string_view sql, Params params, Kind kind);
+  Result<ResultPtr> drain();
+  void take_result(const pg_result* result, const Sent& sent, std::optional<Error>& error);
+  Result<void> end_pipeline(std::string_view how);
   Result<const std::string*> prepare(std::string_view sql, Kind kind);
   Result<void> forget_statements();
   Error failed(const pg_result* result);
@@ -76,6 +91,8 @@ class PostgresqlConnection final : public ServerConnection {
   std::uint64_t statement_count_ = 0;
   Failure failure_ = Failure::kNone;
   bool lost_ = false;
+  bool pipelining_ = false;
+  std::vector<Sent> sent_;
   ServerClock server_clock_;
 };
 

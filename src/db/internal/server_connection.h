@@ -31,11 +31,11 @@ class ServerConnection {
 
   /// A transaction that sees one snapshot and changes nothing.
   virtual Result<void> begin_read() = 0;
-  /// A transaction of READ COMMITTED, which also reads the server's clock. `durable`: whether its
-  /// commit must survive a crash of the server at once.
+  /// A transaction of READ COMMITTED. `durable`: whether its commit must survive a crash of the
+  /// server at once. May travel with the first statement.
   virtual Result<void> begin_write(bool durable) = 0;
-  /// After an error it is unknown whether the transaction was committed, unless `failure()` says
-  /// kConflict or kViolation.
+  /// After an error of kLost it is unknown whether the transaction was committed; after another one
+  /// it was not, and needs rollback().
   virtual Result<void> commit() = 0;
   /// Ends the transaction without effect; the connection is lost when it cannot.
   virtual void rollback() = 0;
@@ -44,12 +44,16 @@ class ServerConnection {
   virtual Result<void> each(std::string_view sql, Params params,
                             const std::function<bool(const Row&)>& row) = 0;
   virtual Result<std::int64_t> execute(std::string_view sql, Params params) = 0;
+  virtual Result<void> execute_later(std::string_view sql, Params params) {
+    TRY(execute(sql, params));
+    return {};
+  }
   virtual Result<std::int64_t> insert(std::string_view sql, Params params) = 0;
   /// One round trip that tells whether the server answers.
   virtual Result<void> ping() = 0;
 
-  /// The server's clock at the last begin_write(), or as far as it was read before, moved on by our
-  /// own steady clock: never the wall clock of this machine.
+  /// The server's clock as it was read not long before the transaction began, moved on by our own:
+  /// never the wall clock of this machine.
   virtual Time now() = 0;
   /// Of the last statement.
   [[nodiscard]] virtual Failure failure() const = 0;

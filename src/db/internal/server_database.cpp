@@ -149,7 +149,11 @@ ServerDatabase::Attempt ServerDatabase::try_write(
     return attempt;
   }
   if (const auto committed = taken->commit(); !committed) {
-    return {committed.error(), taken->failure(), true};
+    attempt = {committed.error(), taken->failure(), true};
+    if (attempt.failure != Failure::kLost) {
+      taken->rollback();
+    }
+    return attempt;
   }
   commits_.fetch_add(1, std::memory_order_relaxed);
   write_functions_.fetch_add(1, std::memory_order_relaxed);

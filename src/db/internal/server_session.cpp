@@ -31,6 +31,15 @@ Result<std::int64_t> ServerSession::execute(std::string_view sql, Params params)
   return failed_ ? Result<std::int64_t>(*failed_) : checked(connection_.execute(sql, params));
 }
 
+Result<void> ServerSession::execute_later(std::string_view sql, Params params) {
+  if (!failed_) {
+    if (const auto sent = connection_.execute_later(sql, params); !sent) {
+      failed_ = sent.error();
+    }
+  }
+  return failed_ ? Result<void>(*failed_) : Result<void>();
+}
+
 Result<std::int64_t> ServerSession::insert(std::string_view sql, Params params) {
   return failed_ ? Result<std::int64_t>(*failed_) : checked(connection_.insert(sql, params));
 }

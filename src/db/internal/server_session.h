@@ -22,12 +22,14 @@ class ServerSession final : public WriteSession {
 
   using ReadSession::each;
   using WriteSession::execute;
+  using WriteSession::execute_later;
   using WriteSession::insert;
   using WriteSession::lock;
   Result<bool> lock(std::string_view sql, Params params) override;
   Result<void> each(std::string_view sql, Params params,
                     const std::function<bool(const Row&)>& row) override;
   Result<std::int64_t> execute(std::string_view sql, Params params) override;
+  Result<void> execute_later(std::string_view sql, Params params) override;
   Result<std::int64_t> insert(std::string_view sql, Params params) override;
   Time now() override;
   void after_commit(std::function<void()> hint) override { hints_.push_back(std::move(hint)); }

@@ -293,7 +293,8 @@ Result<SqliteConnection::Prepared*> SqliteConnection::find_or_prepare(std::strin
     }
     found = statements_.emplace(std::string(sql), Prepared{statement}).first;
   }
-  guess = {sql.data(), &*found};
+  // Of the text its address only.
+  guess = {sql.data(), &*found};  // NOLINT(bugprone-suspicious-stringview-data-usage)
   return &found->second;
 }
 

@@ -24,6 +24,7 @@ class SqliteSession final : public WriteSession {
 
   using ReadSession::each;
   using WriteSession::execute;
+  using WriteSession::execute_later;
   using WriteSession::insert;
   using WriteSession::lock;
   Result<void> each(std::string_view sql, Params params,

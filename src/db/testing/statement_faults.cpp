@@ -28,6 +28,7 @@ class Writing final : public WriteSession {
 
   using ReadSession::each;
   using WriteSession::execute;
+  using WriteSession::execute_later;
   using WriteSession::insert;
   using WriteSession::lock;
   Result<bool> lock(std::string_view sql, Params params) override {
