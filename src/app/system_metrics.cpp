@@ -13,6 +13,8 @@ void export_connections(metrics::Registry& metrics, const db::Database& database
   auto& connects = metrics.gauge("roadstead_database_connects_total", "Connections opened");
   auto& losses = metrics.gauge("roadstead_database_losses_total",
                                "Connections that broke or did not answer in time");
+  auto& round_trips = metrics.gauge("roadstead_database_round_trips_total",
+                                    "Times that sessions waited for an answer of the server");
   auto& retries = metrics.gauge("roadstead_database_retries_total",
                                 "Transactions run again after a conflict or a loss");
   auto& refusals = metrics.gauge("roadstead_database_refusals_total",
@@ -23,6 +25,7 @@ void export_connections(metrics::Registry& metrics, const db::Database& database
     idle.set(static_cast<double>(statistics.connections_idle));
     connects.set(static_cast<double>(statistics.connects));
     losses.set(static_cast<double>(statistics.connection_losses));
+    round_trips.set(static_cast<double>(statistics.round_trips));
     retries.set(static_cast<double>(statistics.retries));
     refusals.set(static_cast<double>(statistics.refusals));
   });

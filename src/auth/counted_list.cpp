@@ -46,30 +46,27 @@ Result<std::optional<Bucket>> find_bucket_before(db::ReadSession& session, const
 
 Result<void> insert_bucket(db::WriteSession& session, const CountedList& list,
                            const Bucket& bucket) {
-  TRY(session.execute(
+  return session.execute_later(
       "INSERT INTO list_bucket (list, scope_id, first_name, first_time, first_id, entries) VALUES "
       "(?, ?, ?, ?, ?, ?)",
       {list.name, list.scope, bucket.first.name, bucket.first.time, bucket.first.id,
-       bucket.entries}));
-  return {};
+       bucket.entries});
 }
 
 Result<void> change_bucket(db::WriteSession& session, const CountedList& list, const Bucket& bucket,
                            std::int64_t by) {
-  TRY(session.execute(
+  return session.execute_later(
       "UPDATE list_bucket SET entries = entries + ? WHERE list = ? AND scope_id = ? AND "
       "first_name = ? AND first_time = ? AND first_id = ?",
-      {by, list.name, list.scope, bucket.first.name, bucket.first.time, bucket.first.id}));
-  return {};
+      {by, list.name, list.scope, bucket.first.name, bucket.first.time, bucket.first.id});
 }
 
 Result<void> delete_bucket(db::WriteSession& session, const CountedList& list,
                            const Bucket& bucket) {
-  TRY(session.execute(
+  return session.execute_later(
       "DELETE FROM list_bucket WHERE list = ? AND scope_id = ? AND first_name = ? AND first_time = "
       "? AND first_id = ?",
-      {list.name, list.scope, bucket.first.name, bucket.first.time, bucket.first.id}));
-  return {};
+      {list.name, list.scope, bucket.first.name, bucket.first.time, bucket.first.id});
 }
 
 /// Of two transactions that change a list the second sees what the first did. The lowest stretch is

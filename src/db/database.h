@@ -163,6 +163,8 @@ class WriteSession : public ReadSession {
   Result<std::int64_t> insert(std::string_view sql, std::initializer_list<Param> params) {
     return insert(sql, Params(params.begin(), params.size()));
   }
+  /// Whether other transactions run at the same time. Where not, locks have nothing to do.
+  [[nodiscard]] virtual bool shared() const = 0;
   /// A hint to run after the commit, e.g. to wake a worker: may come late, in any order or, after a
   /// crash, never.
   virtual void after_commit(std::function<void()> hint) = 0;
@@ -186,8 +188,9 @@ struct Statistics {
   std::uint64_t write_queue_length = 0;  ///< now
   std::uint64_t wal_bytes = 0;           ///< now
   // Of a server.
-  std::uint64_t retries = 0;   ///< Functions run again after a conflict or a lost connection.
-  std::uint64_t connects = 0;  ///< Connections opened.
+  std::uint64_t round_trips = 0;  ///< Times that sessions waited for its answer.
+  std::uint64_t retries = 0;      ///< Functions run again after a conflict or a lost connection.
+  std::uint64_t connects = 0;     ///< Connections opened.
   std::uint64_t connection_losses = 0;  ///< Connections that broke or did not answer in time.
   std::uint64_t refusals = 0;  ///< Sessions refused: no connection was free, or the server is away.
   std::uint64_t connections_busy = 0;  ///< now

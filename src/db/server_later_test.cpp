@@ -142,9 +142,8 @@ TEST_P(ServerLaterTest, WithoutPreparedStatementsAndWithoutSync) {
 TEST_P(ServerLaterTest, NothingAtAllIsATransactionToo) {
   const auto database = server().open();
   EXPECT_TRUE(database->write([](WriteSession&) -> Result<void> { return {}; }));
-  const auto refused = database->write([](WriteSession&) -> Result<void> {
-    return Error{Code::kDenied, Subject::kNone, "no", ""};
-  });
+  const auto refused = database->write(
+      [](WriteSession&) -> Result<void> { return Error{Code::kDenied, Subject::kNone, "no", ""}; });
   EXPECT_EQ(refused.error().code, Code::kDenied);
   EXPECT_TRUE(put(*database, "a", "1"));
 }

@@ -90,14 +90,16 @@ Result<PushedManifest> put_manifest(db::Database& database, storage::BlobStore& 
                                     const Options& options, const Caller& caller,
                                     const ManifestPush& push) {
   CHECK(push.tags.size() <= kPushTagsMax);
-  internal::Place place = TRY(database.read([&](db::ReadSession& session) {
+  internal::Place place = TRY(database.read_once([&](db::ReadSession& session) {
     return internal::find_place(session, caller, push.repository);
   }));
   const model::Manifest manifest = TRY(model::parse_manifest(push.bytes, push.content_type));
   const model::Digest digest = TRY(digest_for(push));
-  const internal::References references = TRY(database.read([&](db::ReadSession& session) {
+  const auto resolve = [&](db::ReadSession& session) {
     return internal::resolve_references(session, options, place.repository, manifest);
-  }));
+  };
+  const internal::References references = TRY(
+      internal::resolves_at_once(manifest) ? database.read_once(resolve) : database.read(resolve));
   if (!references.missing.empty()) {
     return internal::reference_missing(references.missing);
   }
@@ -124,7 +126,7 @@ Result<PushedManifest> put_manifest(db::Database& database, storage::BlobStore& 
     holder.repository = TRY(internal::ensure_repository(session, place.project, push.repository,
                                                         internal::Use::kChange));
     const auto stored = TRY(internal::store_artifact(session, options, holder, artifact));
-    const internal::TagChange change{holder.repository, caller.principal.name};
+    const internal::TagChange change{holder.repository, caller.principal.name, {}, stored.listed};
     for (const model::Tag& tag : tags) {
       TRY(internal::put_tag(session, change, tag, stored.id, digest));
     }

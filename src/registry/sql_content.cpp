@@ -25,10 +25,9 @@ std::string_view to_string(Review kind) {
 
 Result<void> review(db::WriteSession& session, Review kind, RepositoryId repository,
                     std::int64_t object, Time due) {
-  TRY(session.insert(
+  return session.execute_later(
       "INSERT INTO review (kind, repository_id, object_id, due_at) VALUES (?, ?, ?, ?)",
-      {to_string(kind), repository, object, due}));
-  return {};
+      {to_string(kind), repository, object, due});
 }
 
 namespace {
@@ -36,10 +35,9 @@ namespace {
 /// The same content may be queued still from an earlier life.
 Result<void> queue_content(db::WriteSession& session, std::string_view digest,
                            std::string_view location) {
-  TRY(session.execute("DELETE FROM deleting WHERE location = ?", {location}));
-  TRY(session.execute("INSERT INTO deleting (location, digest, added_at) VALUES (?, ?, ?)",
-                      {location, digest, session.now()}));
-  return {};
+  TRY(session.execute_later("DELETE FROM deleting WHERE location = ?", {location}));
+  return session.execute_later("INSERT INTO deleting (location, digest, added_at) VALUES (?, ?, ?)",
+                               {location, digest, session.now()});
 }
 
 Result<Held> insert_blob(db::WriteSession& session, const model::Digest& digest,
@@ -50,8 +48,8 @@ Result<Held> insert_blob(db::WriteSession& session, const model::Digest& digest,
                          "VALUES (?, ?, ?, ?, ?)",
                          {digest.to_string(), content.size, content.location.value, now, now}))};
   if (content.location.value == kInlineLocation) {
-    TRY(session.execute("INSERT INTO blob_content (blob_id, bytes) VALUES (?, ?)",
-                        {blob, bytes_of(content.bytes)}));
+    TRY(session.execute_later("INSERT INTO blob_content (blob_id, bytes) VALUES (?, ?)",
+                              {blob, bytes_of(content.bytes)}));
   }
   return Held{blob, static_cast<std::int64_t>(content.size)};
 }
@@ -171,6 +169,24 @@ Result<std::optional<std::string>> read_content(db::ReadSession& session, BlobId
                        [](const db::Row& row) { return std::string(row.text(0)); });
 }
 
+namespace {
+
+Result<void> insert_lease(db::WriteSession& session, const Holder& holder, BlobId blob,
+                          Time until) {
+  return session.execute_later(
+      "INSERT INTO repository_blob (repository_id, blob_id, project_id, leased_until) VALUES (?, "
+      "?, ?, ?)",
+      {holder.repository, blob, holder.project, until});
+}
+
+/// Of content that the project does not count yet and was charged for.
+Result<void> insert_count(db::WriteSession& session, ProjectId project, const Held& held) {
+  return session.execute_later("INSERT INTO project_blob (project_id, blob_id) VALUES (?, ?)",
+                               {project, held.blob});
+}
+
+}  // namespace
+
 Result<void> lease_blob(db::WriteSession& session, const Options& options, const Holder& holder,
                         const Held& held) {
   const Time until = session.now() + options.lease();
@@ -178,19 +194,33 @@ Result<void> lease_blob(db::WriteSession& session, const Options& options, const
       "SELECT leased_until FROM repository_blob WHERE repository_id = ? AND blob_id = ? FOR UPDATE",
       {holder.repository, held.blob}, [](const db::Row& row) { return row.time(0); }));
   if (!leased) {
-    TRY(session.execute(
-        "INSERT INTO repository_blob (repository_id, blob_id, project_id, leased_until) "
-        "VALUES (?, ?, ?, ?)",
-        {holder.repository, held.blob, holder.project, until}));
+    TRY(insert_lease(session, holder, held.blob, until));
   } else {
     // A lease only ever moves later.
     TRY(
-        session.execute("UPDATE repository_blob SET leased_until = ?, condemned_at = NULL "
-                        "WHERE repository_id = ? AND blob_id = ?",
-                        {std::max(*leased, until), holder.repository, held.blob}));
+        session.execute_later("UPDATE repository_blob SET leased_until = ?, condemned_at = NULL "
+                              "WHERE repository_id = ? AND blob_id = ?",
+                              {std::max(*leased, until), holder.repository, held.blob}));
   }
   TRY(review(session, Review::kRepositoryBlob, holder.repository, held.blob.value, until));
   return count_blob(session, holder.project, held);
+}
+
+Result<void> bring_blob(db::WriteSession& session, const Options& options, ProjectId project,
+                        const Arrival& arrival) {
+  const Holder holder{project, arrival.landing.repository};
+  if (arrival.landing.known) {
+    const Held held = TRY(ensure_blob(session, arrival.digest, arrival.content));
+    return lease_blob(session, options, holder, held);
+  }
+  // What has no row is held by nobody, and counts nowhere.
+  const Held held = TRY(insert_blob(session, arrival.digest, arrival.content));
+  const Time until = session.now() + options.lease();
+  TRY(insert_lease(session, holder, held.blob, until));
+  TRY(review(session, Review::kRepositoryBlob, holder.repository, held.blob.value, until));
+  TRY(arrival.landing.unlimited ? charge_unlimited(session, project, held.size)
+                                : charge(session, project, held.size));
+  return insert_count(session, project, held);
 }
 
 Result<void> count_blob(db::WriteSession& session, ProjectId project, const Held& held) {
@@ -201,9 +231,7 @@ Result<void> count_blob(db::WriteSession& session, ProjectId project, const Held
     return {};
   }
   TRY(charge(session, project, held.size));
-  TRY(session.execute("INSERT INTO project_blob (project_id, blob_id) VALUES (?, ?)",
-                      {project, held.blob}));
-  return {};
+  return insert_count(session, project, held);
 }
 
 Result<void> uncount_blob(db::WriteSession& session, ProjectId project, BlobId blob, bool leases) {

@@ -70,7 +70,8 @@ Result<void> set_listed(db::WriteSession& session, const ListedArtifact& artifac
   if (artifact.listed == listed) {
     return {};
   }
-  TRY(session.execute("UPDATE artifact SET listed = ? WHERE id = ?", {listed, artifact.key.id}));
+  TRY(session.execute_later("UPDATE artifact SET listed = ? WHERE id = ?",
+                            {listed, artifact.key.id}));
   return change(session, artifacts_of(artifact.repository), artifact.key, listed);
 }
 
@@ -132,8 +133,8 @@ Result<void> relist_repository(db::WriteSession& session, RepositoryId repositor
   if (!found || found->listed == found->should_be) {
     return {};
   }
-  TRY(session.execute("UPDATE repository SET listed = ? WHERE id = ?",
-                      {found->should_be, repository}));
+  TRY(session.execute_later("UPDATE repository SET listed = ? WHERE id = ?",
+                            {found->should_be, repository}));
   const bool listed = found->should_be;
   TRY(change(session, all_repositories(), found->key, listed));
   TRY(change(session, all_repositories_by_name(), found->full_name, listed));

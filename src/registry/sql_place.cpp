@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "registry/internal/content.h"
 #include "registry/internal/lists.h"
 #include "registry/internal/place.h"
@@ -7,6 +9,44 @@ namespace {
 
 /// Long enough for a first push to have ended.
 constexpr std::chrono::hours kFirstLook{24};
+
+constexpr std::string_view kPlaceColumns = "r.id, r.artifact_count";
+constexpr int kPlaceColumnCount = 2;
+
+template <typename F>
+Result<Place> place_by(db::ReadSession& session, std::string_view sql, const Caller& caller,
+                       const model::RepositoryName& repository, F&& more) {
+  Place place;
+  const auto access =
+      TRY(session.first(sql, {caller.principal.user, repository.path(), repository.project()},
+                        [&](const db::Row& row) {
+                          if (!row.is_null(kFirstColumn)) {
+                            place.repository = row.id<RepositoryId>(kFirstColumn);
+                            place.artifact_count = row.integer(kFirstColumn + 1);
+                          }
+                          more(row);
+                          return auth::ProjectAccess::from_row(row);
+                        }));
+  TRY(permit(caller, access, repository));
+  place.project = access->project();
+  return place;
+}
+
+std::string landing_query(std::string_view condition) {
+  // Locked is the repository only; whoever relies on a blob locks that.
+  return std::string(
+             "SELECT r.id, r.name, (SELECT q.hard_limit FROM quota q WHERE q.project_id = "
+             "r.project_id), (SELECT b.id FROM blob b WHERE b.digest = ?) FROM repository r WHERE ")
+      .append(condition)
+      .append(" FOR KEY SHARE");
+}
+
+std::optional<Landing> landing_from(const db::Row& row) {
+  if (row.text(1).starts_with('~')) {
+    return std::nullopt;
+  }
+  return Landing{row.id<RepositoryId>(0), row.is_null(2) || row.integer(2) < 0, !row.is_null(3)};
+}
 
 }  // namespace
 
@@ -19,20 +59,19 @@ std::string access_query(std::string_view columns, std::string_view joins) {
 
 Result<Place> find_place(db::ReadSession& session, const Caller& caller,
                          const model::RepositoryName& repository) {
-  static const std::string kSql = access_query("r.id, r.artifact_count", kJoinRepository);
-  Place place;
-  const auto access =
-      TRY(session.first(kSql, {caller.principal.user, repository.path(), repository.project()},
-                        [&](const db::Row& row) {
-                          if (!row.is_null(kFirstColumn)) {
-                            place.repository = row.id<RepositoryId>(kFirstColumn);
-                            place.artifact_count = row.integer(kFirstColumn + 1);
-                          }
-                          return auth::ProjectAccess::from_row(row);
-                        }));
-  TRY(permit(caller, access, repository));
-  place.project = access->project();
-  return place;
+  static const std::string kSql = access_query(kPlaceColumns, kJoinRepository);
+  return place_by(session, kSql, caller, repository, [](const db::Row&) {});
+}
+
+Result<PlaceWithRoom> find_place_with_room(db::ReadSession& session, const Caller& caller,
+                                           const model::RepositoryName& repository) {
+  static const std::string kSql = access_query(fmt::format("{}, {}", kPlaceColumns, kRoomColumns),
+                                               fmt::format("{} {}", kJoinRepository, kJoinQuota));
+  Room room;
+  const Place place = TRY(place_by(session, kSql, caller, repository, [&](const db::Row& row) {
+    room = room_from(row, kFirstColumn + kPlaceColumnCount);
+  }));
+  return PlaceWithRoom{place, room};
 }
 
 Result<Place> find_existing_place(db::ReadSession& session, const Caller& caller,
@@ -88,11 +127,22 @@ std::string tombstone_name(RepositoryId repository) {
   return "~" + std::to_string(repository.value);
 }
 
-Result<bool> hold_usable(db::WriteSession& session, RepositoryId repository) {
-  const auto usable =
-      TRY(session.first("SELECT name FROM repository WHERE id = ? FOR KEY SHARE", {repository},
-                        [](const db::Row& row) { return !row.text(0).starts_with('~'); }));
-  return usable.value_or(false);
+Result<std::optional<Landing>> land(db::WriteSession& session, RepositoryId repository,
+                                    const model::Digest& digest) {
+  static const std::string kSql = landing_query("r.id = ?");
+  const auto found = TRY(session.first(kSql, {digest.to_string(), repository}, landing_from));
+  return found ? *found : std::nullopt;
+}
+
+Result<Landing> land(db::WriteSession& session, ProjectId project,
+                     const model::RepositoryName& repository, const model::Digest& digest) {
+  static const std::string kSql = landing_query("r.project_id = ? AND r.name = ?");
+  const auto found =
+      TRY(session.first(kSql, {digest.to_string(), project, repository.path()}, landing_from));
+  if (found && *found) {
+    return **found;
+  }
+  return Landing{TRY(ensure_repository(session, project, repository, Use::kHold))};
 }
 
 }  // namespace roadstead::registry::internal

@@ -18,11 +18,9 @@ namespace roadstead::registry::internal {
 namespace {
 
 Result<void> revive(db::WriteSession& session, const Holder& holder, BlobId blob) {
-  TRY(
-      session.execute("UPDATE repository_blob SET condemned_at = NULL WHERE repository_id = ? "
-                      "AND blob_id = ?",
-                      {holder.repository, blob}));
-  return {};
+  return session.execute_later(
+      "UPDATE repository_blob SET condemned_at = NULL WHERE repository_id = ? AND blob_id = ?",
+      {holder.repository, blob});
 }
 
 /// Fails in any case: says which blob is not there.
@@ -79,8 +77,13 @@ Result<void> keep_child(db::WriteSession& session, const Holder& holder, const C
   return {};
 }
 
+struct StoredManifest {
+  ManifestId id;
+  bool created = false;
+};
+
 /// Bytes that are not those of the digest, which something outside damaged, are replaced.
-Result<ManifestId> ensure_manifest(db::WriteSession& session, const NewArtifact& artifact) {
+Result<StoredManifest> ensure_manifest(db::WriteSession& session, const NewArtifact& artifact) {
   const std::string& digest = artifact.digest.to_string();
   bool intact = false;
   const auto found = TRY(session.first(
@@ -92,10 +95,10 @@ Result<ManifestId> ensure_manifest(db::WriteSession& session, const NewArtifact&
       }));
   if (found) {
     if (!intact) {
-      TRY(session.execute("UPDATE manifest SET size = ?, bytes = ? WHERE id = ?",
-                          {artifact.bytes.size(), bytes_of(artifact.bytes), *found}));
+      TRY(session.execute_later("UPDATE manifest SET size = ?, bytes = ? WHERE id = ?",
+                                {artifact.bytes.size(), bytes_of(artifact.bytes), *found}));
     }
-    return *found;
+    return StoredManifest{*found, false};
   }
   const auto& config = artifact.manifest.config;
   const db::Param config_digest = config ? db::Param(config->digest.to_string()) : nullptr;
@@ -105,23 +108,73 @@ Result<ManifestId> ensure_manifest(db::WriteSession& session, const NewArtifact&
       "VALUES (?, ?, ?, ?, ?, ?)",
       {digest, artifact.manifest.media_type, config_digest, config_type, artifact.bytes.size(),
        bytes_of(artifact.bytes)}));
-  return ManifestId{id};
+  return StoredManifest{ManifestId{id}, true};
+}
+
+/// What the repository is like before a manifest comes.
+struct Before {
+  struct Present {
+    ArtifactId id;
+    ManifestId manifest;
+    Time leased_until;
+  };
+  std::optional<Present> present;
+  bool listed = false;         ///< The repository.
+  bool has_referrers = false;  ///< Something is attached to the manifest already.
+  bool unlimited = false;      ///< The project is.
+};
+
+/// With the repository locked, so that it stays like that.
+Result<Before> look_before(db::ReadSession& session, const Holder& holder,
+                           const NewArtifact& artifact) {
+  const std::string& digest = artifact.digest.to_string();
+  Before before;
+  TRY(session.each(
+      "SELECT a.id, a.manifest_id, a.leased_until, r.listed, EXISTS (SELECT 1 FROM artifact s "
+      "WHERE s.repository_id = r.id AND s.subject_digest = ?), (SELECT q.hard_limit FROM quota q "
+      "WHERE q.project_id = r.project_id) FROM repository r LEFT JOIN artifact a ON "
+      "a.repository_id = r.id AND a.digest = ? WHERE r.id = ?",
+      {digest, digest, holder.repository}, [&](const db::Row& row) {
+        if (!row.is_null(0)) {
+          before.present =
+              Before::Present{row.id<ArtifactId>(0), row.id<ManifestId>(1), row.time(2)};
+        }
+        before.listed = row.boolean(3);
+        before.has_referrers = row.boolean(4);
+        before.unlimited = row.is_null(5) || row.integer(5) < 0;
+        return false;
+      }));
+  return before;
 }
 
 /// The manifest's own bytes count once per project.
-Result<void> count_manifest(db::WriteSession& session, ProjectId project, ManifestId manifest,
-                            std::size_t size) {
-  const auto counted =
-      TRY(session.first("SELECT 1 FROM artifact WHERE manifest_id = ? AND project_id = ? LIMIT 1",
-                        {manifest, project}, [](const db::Row&) { return true; }));
-  return counted ? Result<void>() : charge(session, project, static_cast<std::int64_t>(size));
+Result<void> count_manifest(db::WriteSession& session, ProjectId project,
+                            const StoredManifest& manifest, std::int64_t size, bool unlimited) {
+  if (!manifest.created) {
+    const auto counted =
+        TRY(session.first("SELECT 1 FROM artifact WHERE manifest_id = ? AND project_id = ? LIMIT 1",
+                          {manifest.id, project}, [](const db::Row&) { return true; }));
+    if (counted) {
+      return {};
+    }
+  }
+  return unlimited ? charge_unlimited(session, project, size) : charge(session, project, size);
+}
+
+/// Nobody has the artifact as a child yet, so that a subject is all that may hide it.
+bool listed_from_the_start(const NewArtifact& artifact) {
+  return !artifact.manifest.subject.has_value();
 }
 
 Result<ArtifactId> insert_artifact(db::WriteSession& session, const Options& options,
-                                   const Holder& holder, const NewArtifact& artifact) {
-  const ManifestId manifest = TRY(ensure_manifest(session, artifact));
-  TRY(count_manifest(session, holder.project, manifest, artifact.bytes.size()));
+                                   const Holder& holder, const NewArtifact& artifact,
+                                   const Before& before) {
+  const StoredManifest manifest = TRY(ensure_manifest(session, artifact));
+  TRY(count_manifest(session, holder.project, manifest,
+                     static_cast<std::int64_t>(artifact.bytes.size()), before.unlimited));
   const Time now = session.now();
+  const Time pushed_at = artifact.pushed_at.value_or(now);
+  const bool listed = listed_from_the_start(artifact);
   const model::Manifest& content = artifact.manifest;
   const db::Param subject =
       content.subject ? db::Param(content.subject->digest.to_string()) : nullptr;
@@ -132,17 +185,21 @@ Result<ArtifactId> insert_artifact(db::WriteSession& session, const Options& opt
   const std::int64_t id = TRY(session.insert(
       "INSERT INTO artifact (project_id, repository_id, manifest_id, digest, media_type, "
       "artifact_type, type, subject_digest, annotations, extra_attributes, size, leased_until, "
-      "push_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {holder.project, holder.repository, manifest, artifact.digest.to_string(),
+      "push_time, listed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {holder.project, holder.repository, manifest.id, artifact.digest.to_string(),
        content.config ? content.config->media_type : content.media_type, artifact_type,
        artifact.kind, subject, annotations, artifact.extra_attributes, size, now + options.lease(),
-       artifact.pushed_at.value_or(now)}));
+       pushed_at, listed}));
   // Only a new artifact touches the repository's row: pushing the same again must not make it hot.
-  TRY(
-      session.execute("UPDATE repository SET artifact_count = artifact_count + 1, update_time = ? "
-                      "WHERE id = ?",
-                      {now, holder.repository}));
-  TRY(relist_repository(session, holder.repository));
+  TRY(session.execute_later(
+      "UPDATE repository SET artifact_count = artifact_count + 1, update_time = ? WHERE id = ?",
+      {now, holder.repository}));
+  if (!before.listed) {
+    TRY(relist_repository(session, holder.repository));
+  }
+  if (listed) {
+    TRY(auth::add_entry(session, artifacts_of(holder.repository), {{}, pushed_at, id}));
+  }
   return ArtifactId{id};
 }
 
@@ -168,15 +225,14 @@ Result<void> insert_edges(db::WriteSession& session, const Holder& holder, Artif
     for (const Held& held : some) {
       params.insert(params.end(), {artifact, held.blob, holder.repository});
     }
-    TRY(session.execute(insert_of_edges(some.size()), params));
-    return {};
+    return session.execute_later(insert_of_edges(some.size()), params);
   };
   TRY(in_batches(std::span(references.blobs), insert_some));
   for (const Child& child : references.children) {
-    TRY(
-        session.execute("INSERT INTO artifact_child (artifact_id, child_id, position, descriptor) "
-                        "VALUES (?, ?, ?, ?)",
-                        {artifact, child.artifact, child.position, child.descriptor}));
+    TRY(session.execute_later(
+        "INSERT INTO artifact_child (artifact_id, child_id, position, descriptor) VALUES (?, ?, ?, "
+        "?)",
+        {artifact, child.artifact, child.position, child.descriptor}));
   }
   return {};
 }
@@ -184,32 +240,29 @@ Result<void> insert_edges(db::WriteSession& session, const Holder& holder, Artif
 /// A new artifact is listed; it takes its untagged children and what is attached to it off the
 /// list.
 Result<void> list_new(db::WriteSession& session, RepositoryId repository, ArtifactId id,
-                      const NewArtifact& artifact) {
-  TRY(relist_artifact(session, id));
+                      const NewArtifact& artifact, const Before& before) {
+  if (!listed_from_the_start(artifact)) {
+    TRY(relist_artifact(session, id));
+  }
   for (const Child& child : artifact.references.children) {
     TRY(relist_artifact(session, child.artifact));
   }
-  return relist_referrers(session, repository, artifact.digest.to_string());
+  return before.has_referrers ? relist_referrers(session, repository, artifact.digest.to_string())
+                              : Result<void>();
 }
-
-struct PresentArtifact {
-  ArtifactId id;
-  ManifestId manifest;
-  Time leased_until;
-};
 
 /// A push of what is there already: it lives on, and for another lease at least.
 Result<void> renew(db::WriteSession& session, const Options& options,
-                   const PresentArtifact& present, const NewArtifact& artifact) {
-  const ManifestId manifest = TRY(ensure_manifest(session, artifact));
-  if (manifest != present.manifest) {
-    TRY(session.execute("UPDATE artifact SET manifest_id = ? WHERE id = ?",
-                        {manifest, present.id}));
+                   const Before::Present& present, const NewArtifact& artifact) {
+  const StoredManifest manifest = TRY(ensure_manifest(session, artifact));
+  if (manifest.id != present.manifest) {
+    TRY(session.execute_later("UPDATE artifact SET manifest_id = ? WHERE id = ?",
+                              {manifest.id, present.id}));
   }
   const Time until = std::max(present.leased_until, session.now() + options.lease());
-  TRY(session.execute("UPDATE artifact SET leased_until = ?, condemned_at = NULL WHERE id = ?",
-                      {until, present.id}));
-  return {};
+  return session.execute_later(
+      "UPDATE artifact SET leased_until = ?, condemned_at = NULL WHERE id = ?",
+      {until, present.id});
 }
 
 }  // namespace
@@ -226,20 +279,17 @@ Result<StoredArtifact> store_artifact(db::WriteSession& session, const Options& 
   for (const Child& child : artifact.references.children) {
     TRY(keep_child(session, holder, child));
   }
-  const auto present = TRY(session.first(
-      "SELECT id, manifest_id, leased_until FROM artifact WHERE repository_id = ? AND digest = ?",
-      {holder.repository, artifact.digest.to_string()}, [](const db::Row& row) {
-        return PresentArtifact{row.id<ArtifactId>(0), row.id<ManifestId>(1), row.time(2)};
-      }));
+  const Before before = TRY(look_before(session, holder, artifact));
   StoredArtifact stored;
-  if (present) {
-    stored = {present->id, false};
-    TRY(renew(session, options, *present, artifact));
+  if (before.present) {
+    stored.id = before.present->id;
+    TRY(renew(session, options, *before.present, artifact));
   } else {
-    stored.id = TRY(insert_artifact(session, options, holder, artifact));
+    stored.id = TRY(insert_artifact(session, options, holder, artifact, before));
     stored.created = true;
+    stored.listed = listed_from_the_start(artifact);
     TRY(insert_edges(session, holder, stored.id, artifact.references));
-    TRY(list_new(session, holder.repository, stored.id, artifact));
+    TRY(list_new(session, holder.repository, stored.id, artifact, before));
   }
   TRY(review(session, Review::kArtifact, holder.repository, stored.id.value,
              session.now() + options.lease()));
@@ -248,11 +298,10 @@ Result<StoredArtifact> store_artifact(db::WriteSession& session, const Options& 
 
 Result<void> record_tag(db::WriteSession& session, const TagChange& change, std::string_view tag,
                         std::string_view digest, std::string_view operation) {
-  TRY(session.insert(
+  return session.execute_later(
       "INSERT INTO tag_history (repository_id, name, digest, operation, operator, op_time) "
       "VALUES (?, ?, ?, ?, ?, ?)",
-      {change.repository, tag, digest, operation, change.operator_name, session.now()}));
-  return {};
+      {change.repository, tag, digest, operation, change.operator_name, session.now()});
 }
 
 Result<void> put_tag(db::WriteSession& session, const TagChange& change, const model::Tag& tag,
@@ -269,19 +318,18 @@ Result<void> put_tag(db::WriteSession& session, const TagChange& change, const m
   const Time now = session.now();
   const Time pushed_at = change.pushed_at.value_or(now);
   if (!present) {
-    TRY(
-        session.insert("INSERT INTO tag (repository_id, name, artifact_id, push_time) "
-                       "VALUES (?, ?, ?, ?)",
-                       {change.repository, tag.to_string(), artifact, pushed_at}));
-    TRY(relist_artifact(session, artifact));
+    TRY(session.execute_later(
+        "INSERT INTO tag (repository_id, name, artifact_id, push_time) VALUES (?, ?, ?, ?)",
+        {change.repository, tag.to_string(), artifact, pushed_at}));
+    TRY(change.listed ? Result<void>() : relist_artifact(session, artifact));
     return record_tag(session, change, tag.to_string(), digest.to_string(), "create");
   }
   if (present->artifact == artifact) {
     return {};
   }
-  TRY(session.execute("UPDATE tag SET artifact_id = ?, push_time = ? WHERE id = ?",
-                      {artifact, pushed_at, present->id}));
-  TRY(relist_artifact(session, artifact));
+  TRY(session.execute_later("UPDATE tag SET artifact_id = ?, push_time = ? WHERE id = ?",
+                            {artifact, pushed_at, present->id}));
+  TRY(change.listed ? Result<void>() : relist_artifact(session, artifact));
   TRY(relist_artifact(session, present->artifact));
   TRY(review(session, Review::kArtifact, change.repository, present->artifact.value, now));
   return record_tag(session, change, tag.to_string(), digest.to_string(), "move");
@@ -289,9 +337,8 @@ Result<void> put_tag(db::WriteSession& session, const TagChange& change, const m
 
 Result<void> emit_event(db::WriteSession& session, std::string_view type,
                         std::string_view payload) {
-  TRY(session.insert("INSERT INTO event_outbox (type, payload, op_time) VALUES (?, ?, ?)",
-                     {type, payload, session.now()}));
-  return {};
+  return session.execute_later("INSERT INTO event_outbox (type, payload, op_time) VALUES (?, ?, ?)",
+                               {type, payload, session.now()});
 }
 
 }  // namespace roadstead::registry::internal

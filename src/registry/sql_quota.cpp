@@ -60,16 +60,27 @@ Result<void> warn(db::WriteSession& session, ProjectId project, const Quota& quo
   return emit_event(session, "QUOTA_WARNING", event.take());
 }
 
-/// So that no two pushes want one row; folded later (registry/upkeep.h).
-Result<void> append(db::WriteSession& session, ProjectId project, std::int64_t bytes) {
-  TRY(session.insert("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",
-                     {project, bytes}));
-  return {};
+/// As kRoomColumns, without what is open.
+constexpr std::string_view kQuotaColumns = kRoomColumns.substr(0, kRoomColumns.rfind(", CASE"));
+constexpr int kQuotaColumnCount = 4;
+static_assert(kRoomColumnCount == kQuotaColumnCount + 1);
+
+Quota quota_from(const db::Row& row, int first_column) {
+  Quota quota;
+  if (row.is_null(first_column)) {
+    return quota;
+  }
+  quota.limit = row.integer(first_column);
+  quota.warned = row.boolean(first_column + 1);
+  quota.promised = row.integer(first_column + 3);
+  quota.used = row.integer(first_column + 2) - quota.promised;
+  return quota;
 }
 
-/// Whether others write at the same time: a lock tells, also one of no row at all.
-Result<bool> is_shared(db::WriteSession& session) {
-  return session.lock("SELECT project_id FROM quota WHERE project_id < 0 FOR UPDATE", {});
+/// So that no two pushes want one row; folded later (registry/upkeep.h).
+Result<void> append(db::WriteSession& session, ProjectId project, std::int64_t bytes) {
+  return session.execute_later("INSERT INTO quota_delta (project_id, bytes) VALUES (?, ?)",
+                               {project, bytes});
 }
 
 /// False when no slice has enough that nobody has locked, or the row of the quota is wanted anyway.
@@ -135,30 +146,32 @@ Result<void> charge_row(db::WriteSession& session, ProjectId project, Quota quot
   if (past && !(quota.warned && quota.used >= mark)) {
     TRY(warn(session, project, quota, bytes));
   }
-  TRY(session.execute(
+  return session.execute_later(
       "UPDATE quota SET used = used + ?, warned = ?, update_time = ? WHERE project_id = ?",
-      {bytes + promised, past, session.now(), project}));
-  return {};
+      {bytes + promised, past, session.now(), project});
 }
 
 }  // namespace
 
 Result<Quota> read_quota(db::ReadSession& session, ProjectId project) {
-  Quota quota;
   // One statement, so that all is of one moment. An unlimited project never pays for the sums.
-  TRY(session.each(
-      "SELECT hard_limit, warned, CASE WHEN hard_limit < 0 THEN 0 ELSE used + COALESCE((SELECT "
-      "SUM(d.bytes) FROM quota_delta d WHERE d.project_id = q.project_id), 0) END, CASE WHEN "
-      "hard_limit < 0 THEN 0 ELSE COALESCE((SELECT SUM(s.headroom) FROM quota_slice s WHERE "
-      "s.project_id = q.project_id), 0) END FROM quota q WHERE q.project_id = ?",
-      {project}, [&](const db::Row& row) {
-        quota.limit = row.integer(0);
-        quota.warned = row.boolean(1);
-        quota.promised = row.integer(3);
-        quota.used = row.integer(2) - quota.promised;
-        return false;
-      }));
-  return quota;
+  static const std::string kSql =
+      fmt::format("SELECT {} FROM quota q WHERE q.project_id = ?", kQuotaColumns);
+  const auto quota =
+      TRY(session.first(kSql, {project}, [](const db::Row& row) { return quota_from(row, 0); }));
+  return quota.value_or(Quota());
+}
+
+Room room_from(const db::Row& row, int first_column) {
+  return Room{quota_from(row, first_column), row.integer(first_column + kQuotaColumnCount)};
+}
+
+Result<Room> read_room(db::ReadSession& session, ProjectId project) {
+  static const std::string kSql =
+      fmt::format("SELECT {} FROM quota q WHERE q.project_id = ?", kRoomColumns);
+  const auto room =
+      TRY(session.first(kSql, {project}, [](const db::Row& row) { return room_from(row, 0); }));
+  return room.value_or(Room());
 }
 
 Error quota_exceeded(const Quota& quota, std::int64_t adding) {
@@ -174,7 +187,7 @@ Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t b
   if (bytes == 0) {
     return {};
   }
-  if (bytes < 0 && TRY(is_shared(session))) {
+  if (bytes < 0 && session.shared()) {
     return append(session, project, bytes);
   }
   const Quota quota = TRY(read_quota(session, project));
@@ -182,14 +195,18 @@ Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t b
     return append(session, project, bytes);
   }
   if (bytes < 0) {
-    TRY(session.execute("UPDATE quota SET used = used + ?, update_time = ? WHERE project_id = ?",
-                        {bytes, session.now(), project}));
-    return {};
+    return session.execute_later(
+        "UPDATE quota SET used = used + ?, update_time = ? WHERE project_id = ?",
+        {bytes, session.now(), project});
   }
   if (TRY(spend_promised(session, project, quota, bytes))) {
     return {};
   }
   return charge_row(session, project, quota, bytes);
+}
+
+Result<void> charge_unlimited(db::WriteSession& session, ProjectId project, std::int64_t bytes) {
+  return bytes == 0 ? Result<void>() : append(session, project, bytes);
 }
 
 }  // namespace internal

@@ -53,7 +53,7 @@ Result<bool> spend_slice(db::WriteSession& session, ProjectId project, std::int6
   if (!slot) {
     return false;
   }
-  TRY(session.execute(
+  TRY(session.execute_later(
       "UPDATE quota_slice SET headroom = headroom - ? WHERE project_id = ? AND slot = ?",
       {bytes, project, *slot}));
   return true;

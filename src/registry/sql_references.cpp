@@ -17,6 +17,7 @@ constexpr std::size_t kMissingMax = 100;
 struct FoundHeld {
   Held held;
   storage::Location location;
+  std::string bytes{};  ///< Of a config that is a row.
 };
 
 using HeldHere = std::map<std::string, FoundHeld, std::less<>>;
@@ -25,7 +26,8 @@ using HeldHere = std::map<std::string, FoundHeld, std::less<>>;
 Result<HeldHere> find_held_here(db::ReadSession& session, RepositoryId repository,
                                 const model::Manifest& manifest) {
   static const std::string kSql =
-      "SELECT b.id, b.size, b.location, b.digest FROM blob b JOIN repository_blob rb ON "
+      "SELECT b.id, b.size, b.location, b.digest, CASE WHEN b.digest = ? THEN (SELECT c.bytes FROM "
+      "blob_content c WHERE c.blob_id = b.id) END FROM blob b JOIN repository_blob rb ON "
       "rb.repository_id = ? AND rb.blob_id = b.id WHERE b.damaged_at IS NULL AND b.digest IN " +
       std::string(kBatchList);
   std::set<std::string_view> digests;
@@ -42,11 +44,14 @@ Result<HeldHere> find_held_here(db::ReadSession& session, RepositoryId repositor
     }
   }
   const std::vector<std::string_view> all(digests.begin(), digests.end());
+  const std::string_view config =
+      manifest.config ? manifest.config->digest.to_string() : std::string_view();
   HeldHere held;
   TRY(in_batches(std::span(all), [&](std::span<const std::string_view> some) {
-    return session.each(kSql, batch_params({repository}, some), [&](const db::Row& row) {
+    return session.each(kSql, batch_params({config, repository}, some), [&](const db::Row& row) {
       held.emplace(row.text(3),
-                   FoundHeld{*held_from(row, 0), storage::Location{std::string(row.text(2))}});
+                   FoundHeld{*held_from(row, 0), storage::Location{std::string(row.text(2))},
+                             std::string(row.text(4))});
       return true;
     });
   }));
@@ -84,16 +89,15 @@ class Resolver {
     }
   }
 
-  Result<void> add_config(const model::Descriptor& descriptor) {
+  void add_config(const model::Descriptor& descriptor) {
     const FoundHeld* held = lookup(descriptor.digest);
     if (held != nullptr && held->location.value == kInlineLocation) {
-      found.config_bytes = TRY(read_content(session_, held->held.blob)).value_or(std::string());
+      found.config_bytes = held->bytes;
     } else if (held != nullptr) {
       found.config = held->location;
       found.config_size = held->held.size;
     }
     add_blob(descriptor);
-    return {};
   }
 
   /// A child is a manifest; build caches also put plain blobs into an index.
@@ -141,6 +145,10 @@ class Resolver {
 
 }  // namespace
 
+bool resolves_at_once(const model::Manifest& manifest) {
+  return manifest.manifests.empty() && manifest.layers.size() < kBatch;
+}
+
 Result<References> resolve_references(db::ReadSession& session, const Options& options,
                                       std::optional<RepositoryId> repository,
                                       const model::Manifest& manifest) {
@@ -150,7 +158,7 @@ Result<References> resolve_references(db::ReadSession& session, const Options& o
   }
   Resolver resolver(session, repository, std::move(held));
   if (manifest.config) {
-    TRY(resolver.add_config(*manifest.config));
+    resolver.add_config(*manifest.config);
   }
   for (const model::Descriptor& layer : manifest.layers) {
     resolver.add_blob(layer);

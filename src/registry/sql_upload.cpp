@@ -134,29 +134,47 @@ Error upload_taken_over() {
   return Error{Code::kConflict, Subject::kUpload, "another request has taken this upload over", {}};
 }
 
-Result<UploadRow> read_upload(db::ReadSession& session, const Options& options,
-                              const Caller& caller, const model::RepositoryName& repository,
-                              std::string_view id) {
-  static const std::string kSql = access_query(
-      kColumns, fmt::format("{} LEFT JOIN upload up ON up.id = ? AND up.repository_id = r.id",
-                            kJoinRepository));
-  std::optional<UploadRow> found;
+Result<SeenUpload> read_upload(db::ReadSession& session, const Options& options,
+                               const Caller& caller, const model::RepositoryName& repository,
+                               std::string_view id) {
+  constexpr std::string_view kOpen =
+      "CASE WHEN up.id IS NULL THEN (SELECT COUNT(*) FROM upload c WHERE c.identity = ? AND "
+      "c.expires_at > ?) ELSE 0 END, CASE WHEN up.id IS NULL THEN (SELECT COUNT(*) FROM upload c "
+      "WHERE c.project_id = p.id AND c.expires_at > ?) ELSE 0 END";
+  static const std::string kSql =
+      access_query(fmt::format("{}, {}, {}", kColumns, kRoomColumns, kOpen),
+                   fmt::format("{} LEFT JOIN upload up ON up.id = ? AND up.repository_id = r.id {}",
+                               kJoinRepository, kJoinQuota));
+  constexpr int kRoom = kFirstColumn + kRowColumns;
+  constexpr int kCounts = kRoom + kRoomColumnCount;
+  const Time now = session.now();
+  SeenUpload seen;
+  bool found = false;
   const auto access =
-      TRY(session.first(kSql, {caller.principal.user, repository.path(), id, repository.project()},
+      TRY(session.first(kSql,
+                        {caller.principal.label(), now, now, caller.principal.user,
+                         repository.path(), id, repository.project()},
                         [&](const db::Row& row) {
-                          if (!row.is_null(kFirstColumn)) {
-                            found = upload_from(row, kFirstColumn);
+                          found = !row.is_null(kFirstColumn);
+                          if (found) {
+                            seen.row = upload_from(row, kFirstColumn);
                           }
+                          seen.room = room_from(row, kRoom);
+                          seen.open = {row.integer(kCounts), row.integer(kCounts + 1)};
                           return auth::ProjectAccess::from_row(row);
                         }));
   TRY(permit(caller, access, repository));
   if (!found) {
-    found = promised(options, {access->project(), repository}, id);
+    auto row = promised(options, {access->project(), repository}, id);
+    if (!row) {
+      return upload_unknown(id);
+    }
+    seen.row = std::move(*row);
   }
-  if (!found || !usable(*found, options, session.now())) {
+  if (!usable(seen.row, options, now)) {
     return upload_unknown(id);
   }
-  return std::move(*found);
+  return seen;
 }
 
 Result<UploadRow> reload_upload(db::ReadSession& session, const Options& options,
@@ -177,16 +195,25 @@ Result<UploadRow> reload_upload(db::ReadSession& session, const Options& options
 
 Result<UploadRow> claim_upload(db::WriteSession& session, const Options& options,
                                const UploadRow& seen) {
-  UploadRow row = TRY(reload_upload(session, options, seen));
-  row.expires_at = session.now() + options.upload_lifetime;
-  const std::int64_t changed = TRY(session.execute(
-      "UPDATE upload SET generation = ?, expires_at = ? WHERE id = ? AND generation = ?",
-      {row.generation + 1, row.expires_at, row.id, row.generation}));
-  if (changed == 0) {
+  const Time until = session.now() + options.upload_lifetime;
+  const auto claim = [&](UploadRow row) -> Result<std::optional<UploadRow>> {
+    const std::int64_t changed = TRY(session.execute(
+        "UPDATE upload SET generation = ?, expires_at = ? WHERE id = ? AND generation = ?",
+        {row.generation + 1, until, row.id, row.generation}));
+    ++row.generation;
+    row.expires_at = until;
+    return changed == 0 ? std::nullopt : std::optional(std::move(row));
+  };
+  auto claimed = TRY(claim(seen));
+  if (!claimed) {
+    // Whoever wrote meanwhile has finished that, or the upload.
+    UploadRow now = TRY(reload_upload(session, options, seen));
+    claimed = TRY(claim(std::move(now)));
+  }
+  if (!claimed) {
     return upload_taken_over();
   }
-  ++row.generation;
-  return row;
+  return std::move(*claimed);
 }
 
 Result<void> save_upload(db::WriteSession& session, const Options& options, const UploadRow& row) {
@@ -218,8 +245,7 @@ Result<void> finish_upload(db::WriteSession& session, const UploadRow& row) {
 }
 
 Result<void> remove_upload(db::WriteSession& session, const std::string& id) {
-  TRY(session.execute("DELETE FROM upload WHERE id = ?", {id}));
-  return {};
+  return session.execute_later("DELETE FROM upload WHERE id = ?", {id});
 }
 
 Result<void> check_upload_limits(db::ReadSession& session, const Options& options,
@@ -230,35 +256,36 @@ Result<void> check_upload_limits(db::ReadSession& session, const Options& option
   return {};
 }
 
-Result<std::vector<ExpiredUpload>> insert_upload(db::WriteSession& session, const Options& options,
-                                                 const UploadRow& upload,
-                                                 const std::string& identity,
-                                                 const Running& running) {
+bool few_are_open(const Options& options, const OpenUploads& open) {
+  return open.of_identity < options.uploads_per_identity_max / 2 &&
+         open.of_project < options.uploads_per_project_max / 2;
+}
+
+Result<std::vector<ExpiredUpload>> make_room(db::WriteSession& session, const Options& options,
+                                             const UploadOwner& owner, const Running& running) {
   std::vector<ExpiredUpload> evicted;
-  const UploadOwner owner{upload.project, identity};
   for (const Limit& limit : limits_of(options, owner)) {
     if (auto idle = TRY(find_room(session, options, limit, running))) {
       TRY(remove_upload(session, idle->id));
       evicted.push_back(std::move(*idle));
     }
   }
+  return evicted;
+}
+
+Result<void> insert_upload(db::WriteSession& session, const Options& options,
+                           const UploadRow& upload, const std::string& identity) {
   const Time now = session.now();
-  const auto inserted = session.execute(
+  const auto inserted = session.execute_later(
       "INSERT INTO upload (id, project_id, repository_id, identity, generation, byte_offset, "
       "storage_token, content, boot_id, creation_time, expires_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, "
       "?, ?, ?)",
       {upload.id, upload.project, upload.repository, identity, upload.offset, upload.token,
        content_param(upload), options.boot_id, now, now + options.upload_lifetime});
-  if (!inserted) {
-    return inserted.error().code == Code::kConflict ? upload_taken_over() : inserted.error();
+  if (!inserted && inserted.error().code == Code::kConflict) {
+    return upload_taken_over();
   }
-  return evicted;
-}
-
-Result<std::int64_t> staged_bytes(db::ReadSession& session, ProjectId project) {
-  const auto sum = TRY(session.first("SELECT SUM(byte_offset) FROM upload WHERE project_id = ?",
-                                     {project}, [](const db::Row& row) { return row.integer(0); }));
-  return sum.value_or(0);
+  return inserted;
 }
 
 Result<std::vector<ExpiredUpload>> expired_uploads(db::ReadSession& session, std::size_t count) {

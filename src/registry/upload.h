@@ -19,8 +19,9 @@
 namespace roadstead::registry {
 
 namespace internal {
-struct UploadRow;
-}
+struct SeenUpload;
+struct SessionTarget;
+}  // namespace internal
 
 struct UploadStatus {
   std::string id;            ///< A UUID.
@@ -99,8 +100,9 @@ class Uploads {
   struct State;
 
  private:
-  Result<internal::UploadRow> find(db::ReadSession& session, const Caller& caller,
-                                   const model::RepositoryName& repository, std::string_view id);
+  Result<internal::SeenUpload> find(db::ReadSession& session, const Caller& caller,
+                                    const model::RepositoryName& repository, std::string_view id);
+  Result<void> check_limits(const internal::SessionTarget& target);
   std::unique_ptr<State> state_;
 };
 

@@ -103,9 +103,9 @@ Result<void> Session::write(std::span<const std::byte> bytes) {
 
 Result<void> Session::check_room() {
   TRY(state_.check_space(0));
-  return state_.database.read([&](db::ReadSession& session) {
-    return state_.check_quota(session, target_.row.project, 0);
-  });
+  const Room room = TRY(state_.database.read_once(
+      [&](db::ReadSession& session) { return read_room(session, target_.row.project); }));
+  return state_.check_quota(room, target_.row.project, 0);
 }
 
 Result<void> Session::touch() {
@@ -148,8 +148,10 @@ Result<void> Session::store_first(UploadRow& row) {
   const auto running = [&](const std::string& id) { return state_.active.contains(id); };
   const auto insert = [&](db::WriteSession& session) -> Result<void> {
     row.repository = TRY(ensure_repository(session, row.project, target_.repository, Use::kHold));
-    evicted = TRY(insert_upload(session, state_.options, row, target_.identity, running));
-    return {};
+    if (!target_.few_are_open) {
+      evicted = TRY(make_room(session, state_.options, {row.project, target_.identity}, running));
+    }
+    return insert_upload(session, state_.options, row, target_.identity);
   };
   TRY(state_.database.write(insert, kVoid));
   row.stored = true;
@@ -175,12 +177,12 @@ Result<void> Session::commit(const model::Digest& expected) {
   if (stored) {
     if (!state_.store.traits().own_locations) {
       guard = state_.locks.lock(expected.to_string());
-    }
-    // What is known to be damaged must not be taken for what was just uploaded.
-    const bool damaged = TRY(state_.database.read_once(
-        [&](db::ReadSession& session) { return is_damaged(session, expected); }));
-    if (damaged) {
-      active_->writer->replace_existing();
+      // What is known to be damaged must not be taken for what was just uploaded.
+      const bool damaged = TRY(state_.database.read_once(
+          [&](db::ReadSession& session) { return is_damaged(session, expected); }));
+      if (damaged) {
+        active_->writer->replace_existing();
+      }
     }
   }
   const auto published = active_->writer->commit(expected);
@@ -222,21 +224,21 @@ Result<void> Session::discard() {
 
 Result<void> Session::record(db::WriteSession& session, const model::Digest& digest,
                              const Content& content) {
-  Holder holder{target_.row.project, target_.row.repository};
-  if (target_.row.stored) {
-    TRY(finish_upload(session, target_.row));
-    if (!TRY(hold_usable(session, holder.repository))) {
-      return upload_unknown(target_.row.id);
+  const UploadRow& row = target_.row;
+  std::optional<Landing> landing;
+  if (row.stored) {
+    TRY(finish_upload(session, row));
+    landing = TRY(land(session, row.repository, digest));
+    if (!landing) {
+      return upload_unknown(row.id);
     }
   } else {
-    holder.repository =
-        TRY(ensure_repository(session, holder.project, target_.repository, Use::kHold));
     if (state_.shared()) {
-      TRY(remove_upload(session, target_.row.id));  // Another process may have given it one.
+      TRY(remove_upload(session, row.id));  // Another process may have given it one.
     }
+    landing = TRY(land(session, row.project, target_.repository, digest));
   }
-  const Held held = TRY(ensure_blob(session, digest, content));
-  return lease_blob(session, state_.options, holder, held);
+  return bring_blob(session, state_.options, row.project, {*landing, digest, content});
 }
 
 void Session::forget_published(const model::Digest& digest, const storage::Location& location,

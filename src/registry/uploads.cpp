@@ -41,14 +41,14 @@ Result<void> Uploads::State::check_space(std::uint64_t incoming) {
   return {};
 }
 
-Result<void> Uploads::State::check_quota(db::ReadSession& session, ProjectId project,
+Result<void> Uploads::State::check_quota(const internal::Room& room, ProjectId project,
                                          std::uint64_t incoming) {
-  const internal::Quota quota = TRY(internal::read_quota(session, project));
+  const internal::Quota& quota = room.quota;
   if (quota.unlimited()) {
     return {};
   }
-  const std::int64_t staged = TRY(internal::staged_bytes(session, project)) +
-                              static_cast<std::int64_t>(active.reserved(project) + incoming);
+  const std::int64_t staged =
+      room.staged + static_cast<std::int64_t>(active.reserved(project) + incoming);
   if (quota.used > quota.limit || staged > quota.limit - quota.used) {
     return internal::quota_exceeded(quota, staged);
   }
@@ -72,13 +72,14 @@ Result<UploadStatus> Uploads::start(const Caller& caller, const model::Repositor
                                     model::Algorithm algorithm) {
   std::string id;
   const auto promise = [&](db::ReadSession& session) -> Result<void> {
-    const internal::Place place = TRY(internal::find_place(session, caller, repository));
-    TRY(state_->check_quota(session, place.project, 0));
+    const Time until = session.now() + state_->options.upload_lifetime;
+    const auto [place, room] = TRY(internal::find_place_with_room(session, caller, repository));
+    TRY(state_->check_quota(room, place.project, 0));
     id = internal::make_upload_id(state_->options.upload_key, {place.project, repository},
-                                  {algorithm, session.now() + state_->options.upload_lifetime});
+                                  {algorithm, until});
     return {};
   };
-  TRY(state_->database.read(promise));
+  TRY(state_->database.read_once(promise));
   TRY(state_->check_space(0));
   return UploadStatus{std::move(id), 0};
 }
@@ -117,18 +118,16 @@ Result<std::unique_ptr<UploadSession>> Uploads::open(const Caller& caller,
                                                      const model::RepositoryName& repository,
                                                      std::string_view id, const Chunk& chunk) {
   internal::SessionTarget target{{}, repository, caller.principal.label(), state_->changes.load()};
-  const auto running = [&](const std::string& other) { return state_->active.contains(other); };
-  const auto look = [&](db::ReadSession& session) -> Result<void> {
-    target.row = TRY(find(session, caller, repository, id));
-    // A chunk out of order must not disturb a request that is writing.
-    TRY(internal::check_order(chunk, target.row));
-    if (!target.row.stored && !chunk.last) {
-      TRY(internal::check_upload_limits(session, state_->options,
-                                        {target.row.project, target.identity}, running));
-    }
-    return state_->check_quota(session, target.row.project, chunk.length.value_or(0));
-  };
-  TRY(state_->database.read(look));
+  auto seen = TRY(state_->database.read_once(
+      [&](db::ReadSession& session) { return find(session, caller, repository, id); }));
+  target.row = std::move(seen.row);
+  // A chunk out of order must not disturb a request that is writing.
+  TRY(internal::check_order(chunk, target.row));
+  TRY(state_->check_quota(seen.room, target.row.project, chunk.length.value_or(0)));
+  if (!target.row.stored && !chunk.last) {
+    target.few_are_open = internal::few_are_open(state_->options, seen.open);
+    TRY(target.few_are_open ? Result<void>() : check_limits(target));
+  }
   TRY(state_->check_space(chunk.length.value_or(0)));
   if (state_->shared() && target.row.stored) {
     const auto claim = [&](db::WriteSession& session) {
@@ -147,36 +146,45 @@ Result<std::unique_ptr<UploadSession>> Uploads::open_single(const Caller& caller
   target.row.id = sys::random_uuid();
   target.row.token = internal::new_upload_token(algorithm);
   target.row.stored = false;
-  const auto look = [&](db::ReadSession& session) -> Result<void> {
-    target.row.project = TRY(internal::find_place(session, caller, repository)).project;
-    return state_->check_quota(session, target.row.project, length.value_or(0));
-  };
-  TRY(state_->database.read(look));
+  const auto [place, room] = TRY(state_->database.read_once([&](db::ReadSession& session) {
+    return internal::find_place_with_room(session, caller, repository);
+  }));
+  target.row.project = place.project;
+  TRY(state_->check_quota(room, place.project, length.value_or(0)));
   TRY(state_->check_space(length.value_or(0)));
   return internal::open_session(*state_, std::move(target), {std::nullopt, length, true});
 }
 
-Result<internal::UploadRow> Uploads::find(db::ReadSession& session, const Caller& caller,
-                                          const model::RepositoryName& repository,
-                                          std::string_view id) {
-  UploadRow row = TRY(internal::read_upload(session, state_->options, caller, repository, id));
-  if (!row.stored && state_->has_ended(row.id)) {
+Result<void> Uploads::check_limits(const internal::SessionTarget& target) {
+  const auto running = [&](const std::string& other) { return state_->active.contains(other); };
+  return state_->database.read([&](db::ReadSession& session) {
+    return internal::check_upload_limits(session, state_->options,
+                                         {target.row.project, target.identity}, running);
+  });
+}
+
+Result<internal::SeenUpload> Uploads::find(db::ReadSession& session, const Caller& caller,
+                                           const model::RepositoryName& repository,
+                                           std::string_view id) {
+  auto seen = TRY(internal::read_upload(session, state_->options, caller, repository, id));
+  if (!seen.row.stored && state_->has_ended(seen.row.id)) {
     return internal::upload_unknown(id);
   }
-  return row;
+  return seen;
 }
 
 Result<UploadStatus> Uploads::status(const Caller& caller, const model::RepositoryName& repository,
                                      std::string_view id) {
-  UploadRow row = TRY(state_->database.read_once(
+  auto seen = TRY(state_->database.read_once(
       [&](db::ReadSession& session) { return find(session, caller, repository, id); }));
-  return UploadStatus{std::move(row.id), row.offset};
+  return UploadStatus{std::move(seen.row.id), seen.row.offset};
 }
 
 Result<void> Uploads::cancel(const Caller& caller, const model::RepositoryName& repository,
                              std::string_view id) {
-  const UploadRow seen = TRY(state_->database.read_once(
-      [&](db::ReadSession& session) { return find(session, caller, repository, id); }));
+  const UploadRow seen = TRY(state_->database.read_once([&](db::ReadSession& session) {
+                           return find(session, caller, repository, id);
+                         })).row;
   std::string token;
   if (seen.stored) {
     // Claimed first, so that a request that is writing now can no longer save or commit.

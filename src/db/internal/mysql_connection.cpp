@@ -183,7 +183,8 @@ Result<std::string> MysqlConnection::run(std::string_view sql) {
   if (lost_) {
     return lost("connection lost");
   }
-  ++statement_count_;
+  count_statement();
+  count_round_trip();
   failure_ = Failure::kNone;
   std::string value;
   int more = mysql_real_query(handle_, sql.data(), sql.size());
@@ -242,7 +243,8 @@ Result<st_mysql_stmt*> MysqlConnection::query(std::string_view sql, Params param
   if (!options_.prepared_statements) {
     prepared_.clear();
   }
-  ++statement_count_;
+  count_statement();
+  count_round_trip();
   failure_ = Failure::kNone;
   error_number_ = 0;
   Prepared& prepared = *TRY(prepare(sql));
@@ -348,10 +350,6 @@ bool MysqlConnection::is_lost() {
     lost_ = ::poll(&waiting, 1, 0) != 0;
   }
   return lost_;
-}
-
-std::uint64_t MysqlConnection::take_statement_count() {
-  return std::exchange(statement_count_, 0);
 }
 
 }  // namespace roadstead::db::internal

@@ -46,7 +46,6 @@ class MysqlConnection final : public ServerConnection {
   Time now() override;
   [[nodiscard]] Failure failure() const override { return failure_; }
   [[nodiscard]] bool is_lost() override;
-  std::uint64_t take_statement_count() override;
 
   /// Runs statements of our own without parameters, one after the other, in one round trip; the
   /// first value of the last one's first row.
@@ -82,7 +81,6 @@ class MysqlConnection final : public ServerConnection {
   st_mysql* handle_;
   const ServerOptions options_;
   Statements prepared_;
-  std::uint64_t statement_count_ = 0;
   Failure failure_ = Failure::kNone;
   unsigned error_number_ = 0;
   bool lost_ = false;

@@ -247,6 +247,7 @@ Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::next_result(
 /// The last result of what was sent, or the first error.
 Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::result() {
   const auto deadline = answer_deadline();
+  count_round_trip();
   TRY(flush(deadline));
   ResultPtr last;
   std::optional<Error> error;
@@ -283,6 +284,7 @@ void PostgresqlConnection::take_result(const pg_result* result, const Sent& sent
 Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::drain() {
   const std::vector<Sent> sent = std::exchange(sent_, {});
   const auto deadline = answer_deadline();
+  count_round_trip();
   if (PQpipelineSync(handle_) == 0) {
     return lost(one_line(PQerrorMessage(handle_)));
   }
@@ -306,7 +308,7 @@ Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::drain() {
 }
 
 Result<std::string> PostgresqlConnection::run(const std::string& sql) {
-  ++statement_count_;
+  count_statement();
   failure_ = Failure::kNone;
   if (PQsendQuery(handle_, sql.c_str()) == 0) {
     return lost(one_line(PQerrorMessage(handle_)));
@@ -359,7 +361,7 @@ Result<void> PostgresqlConnection::send(std::string_view sql, Params params, Kin
   if (lost_) {
     return lost("connection lost");
   }
-  ++statement_count_;
+  count_statement();
   failure_ = Failure::kNone;
   const std::string& prepared = *TRY(prepare(sql, kind));
   const PostgresqlParams bound(params);
@@ -509,10 +511,6 @@ bool PostgresqlConnection::is_lost() {
   }
   lost_ = lost_ || PQstatus(handle_) != CONNECTION_OK;
   return lost_;
-}
-
-std::uint64_t PostgresqlConnection::take_statement_count() {
-  return std::exchange(statement_count_, 0);
 }
 
 }  // namespace roadstead::db::internal

@@ -46,7 +46,6 @@ class PostgresqlConnection final : public ServerConnection {
   Time now() override;
   [[nodiscard]] Failure failure() const override { return failure_; }
   [[nodiscard]] bool is_lost() override;
-  std::uint64_t take_statement_count() override;
   /// Runs statements without parameters, one after the other; the rows of the last one.
   Result<std::string> run(const std::string& sql);
 
@@ -88,7 +87,6 @@ class PostgresqlConnection final : public ServerConnection {
   /// By kind and text: the name to execute, or the text for the server.
   std::array<std::unordered_map<std::string, std::string, TextHash, std::equal_to<>>, 2> prepared_;
   std::uint64_t prepared_count_ = 0;
-  std::uint64_t statement_count_ = 0;
   Failure failure_ = Failure::kNone;
   bool lost_ = false;
   bool pipelining_ = false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -59,8 +60,19 @@ class ServerConnection {
   [[nodiscard]] virtual Failure failure() const = 0;
   /// Whether it is known to be unusable; asks nobody.
   [[nodiscard]] virtual bool is_lost() = 0;
-  /// Statements sent since the last call.
-  virtual std::uint64_t take_statement_count() = 0;
+  struct Traffic {
+    std::uint64_t statements = 0;
+    std::uint64_t round_trips = 0;  ///< Times that it waited for answers.
+  };
+  /// Since the last call.
+  Traffic take_traffic() { return std::exchange(traffic_, {}); }
+
+ protected:
+  void count_statement() { ++traffic_.statements; }
+  void count_round_trip() { ++traffic_.round_trips; }
+
+ private:
+  Traffic traffic_;
 };
 
 }  // namespace roadstead::db::internal

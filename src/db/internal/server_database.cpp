@@ -75,7 +75,9 @@ class ServerDatabase::Taken {
   Taken(const Taken&) = delete;
   Taken& operator=(const Taken&) = delete;
   ~Taken() {
-    owner_.statements_.fetch_add(connection_->take_statement_count(), std::memory_order_relaxed);
+    const auto traffic = connection_->take_traffic();
+    owner_.statements_.fetch_add(traffic.statements, std::memory_order_relaxed);
+    owner_.round_trips_.fetch_add(traffic.round_trips, std::memory_order_relaxed);
     owner_.pool_.give_back(std::move(connection_));
   }
   ServerConnection* operator->() const { return connection_.get(); }
@@ -188,6 +190,7 @@ Statistics ServerDatabase::statistics() const {
   statistics.write_functions = write_functions_;
   statistics.read_sessions = read_sessions_;
   statistics.statements = statements_;
+  statistics.round_trips = round_trips_;
   statistics.retries = retries_;
   statistics.connects = counts.connects;
   statistics.connection_losses = counts.losses;

@@ -57,6 +57,7 @@ class ServerDatabase final : public Database {
   std::atomic<std::uint64_t> write_functions_ = 0;
   std::atomic<std::uint64_t> read_sessions_ = 0;
   std::atomic<std::uint64_t> statements_ = 0;
+  std::atomic<std::uint64_t> round_trips_ = 0;
   std::atomic<std::uint64_t> retries_ = 0;
 };
 

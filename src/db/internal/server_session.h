@@ -32,6 +32,7 @@ class ServerSession final : public WriteSession {
   Result<void> execute_later(std::string_view sql, Params params) override;
   Result<std::int64_t> insert(std::string_view sql, Params params) override;
   Time now() override;
+  [[nodiscard]] bool shared() const override { return true; }
   void after_commit(std::function<void()> hint) override { hints_.push_back(std::move(hint)); }
 
   [[nodiscard]] const std::optional<Error>& failed() const { return failed_; }

@@ -34,6 +34,7 @@ class SqliteSession final : public WriteSession {
   /// The transaction has the whole database.
   Result<bool> lock(std::string_view /*sql*/, Params /*params*/) override { return false; }
   Time now() override;
+  [[nodiscard]] bool shared() const override { return false; }
   void after_commit(std::function<void()> hint) override { hints_.push_back(std::move(hint)); }
 
   /// Why the engine ended the transaction, if it did.

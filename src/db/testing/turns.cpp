@@ -78,6 +78,7 @@ class Writing final : public WriteSession {
     return session_.insert(sql, params);
   }
   Time now() override { return session_.now(); }
+  [[nodiscard]] bool shared() const override { return session_.shared(); }
   void after_commit(std::function<void()> hint) override { session_.after_commit(std::move(hint)); }
 
  private:

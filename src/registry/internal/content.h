@@ -9,6 +9,7 @@
 #include "base/strong_id.h"
 #include "db/database.h"
 #include "model/digest.h"
+#include "registry/internal/place.h"
 #include "registry/options.h"
 #include "storage/blob_store.h"
 
@@ -77,6 +78,16 @@ struct Holder {
 /// kDenied + kQuota.
 Result<void> lease_blob(db::WriteSession& session, const Options& options, const Holder& holder,
                         const Held& held);
+
+/// Content that an upload brings, and where to.
+struct Arrival {
+  const Landing& landing;
+  const model::Digest& digest;
+  const Content& content;
+};
+/// ensure_blob() and lease_blob().
+Result<void> bring_blob(db::WriteSession& session, const Options& options, ProjectId project,
+                        const Arrival& arrival);
 
 /// Counts content that is new to the project. Errors: kDenied + kQuota.
 Result<void> count_blob(db::WriteSession& session, ProjectId project, const Held& held);

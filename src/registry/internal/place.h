@@ -9,8 +9,10 @@
 #include "base/result.h"
 #include "base/strong_id.h"
 #include "db/database.h"
+#include "model/digest.h"
 #include "model/reference.h"
 #include "registry/caller.h"
+#include "registry/internal/quota.h"
 
 namespace roadstead::registry::internal {
 
@@ -20,6 +22,8 @@ namespace roadstead::registry::internal {
 std::string access_query(std::string_view columns, std::string_view joins);
 inline constexpr std::string_view kJoinRepository =
     "LEFT JOIN repository r ON r.project_id = p.id AND r.name = ?";
+/// In it `q` is the quota of the project (internal/quota.h).
+inline constexpr std::string_view kJoinQuota = "LEFT JOIN quota q ON q.project_id = p.id";
 /// Index of the first column of `columns` above.
 inline constexpr int kFirstColumn = auth::ProjectAccess::kColumnCount;
 
@@ -30,9 +34,16 @@ struct Place {
   std::int64_t artifact_count = 0;
   [[nodiscard]] bool visible() const { return repository.has_value() && artifact_count > 0; }
 };
-/// Reads and permits. Errors: as permit().
+/// Reads and permits, in one statement. Errors: as permit().
 Result<Place> find_place(db::ReadSession& session, const Caller& caller,
                          const model::RepositoryName& repository);
+/// With what fits there.
+struct PlaceWithRoom {
+  Place place;
+  Room room;
+};
+Result<PlaceWithRoom> find_place_with_room(db::ReadSession& session, const Caller& caller,
+                                           const model::RepositoryName& repository);
 /// As above; kNotFound + kRepository when there is no row (visible or not).
 Result<Place> find_existing_place(db::ReadSession& session, const Caller& caller,
                                   const model::RepositoryName& repository);
@@ -55,7 +66,19 @@ Result<void> remove_repository_row(db::WriteSession& session, RepositoryId repos
 
 /// A repository being deleted keeps its row under a name that no request can say.
 std::string tombstone_name(RepositoryId repository);
-/// False when the row is gone or being deleted; true holds for the rest of the transaction.
-Result<bool> hold_usable(db::WriteSession& session, RepositoryId repository);
+
+/// What content meets that is brought to a repository.
+struct Landing {
+  RepositoryId repository;
+  bool unlimited = false;  ///< Whether the project is known to have no limit.
+  bool known = true;       ///< Whether there may be a blob of that digest already.
+};
+/// In one statement, which holds the repository as Use::kHold does. Nothing when its row is gone
+/// or being deleted.
+Result<std::optional<Landing>> land(db::WriteSession& session, RepositoryId repository,
+                                    const model::Digest& digest);
+/// By its name; the row is made on first need as by ensure_repository().
+Result<Landing> land(db::WriteSession& session, ProjectId project,
+                     const model::RepositoryName& repository, const model::Digest& digest);
 
 }  // namespace roadstead::registry::internal

@@ -40,6 +40,8 @@ struct References {
 Result<References> resolve_references(db::ReadSession& session, const Options& options,
                                       std::optional<RepositoryId> repository,
                                       const model::Manifest& manifest);
+/// Whether that takes one statement at most.
+bool resolves_at_once(const model::Manifest& manifest);
 
 /// Everything about a manifest that was computed outside the transaction.
 struct NewArtifact {
@@ -54,6 +56,7 @@ struct NewArtifact {
 struct StoredArtifact {
   ArtifactId id;
   bool created = false;
+  bool listed = false;  ///< Known to be on the list of artifacts.
 };
 /// Manifest, artifact with lease, edges and quota. Errors: kInvalid + kBlob when something it
 /// refers to went away meanwhile; kDenied + kQuota.
@@ -65,6 +68,7 @@ struct TagChange {
   RepositoryId repository;
   std::string_view operator_name;
   std::optional<Time> pushed_at{};  ///< As NewArtifact::pushed_at. History is told as of now.
+  bool listed = false;              ///< As StoredArtifact::listed: a tag changes nothing about it.
 };
 /// Points the tag at the artifact; a move is kept in the history and makes the former artifact due
 /// for review. No change, no trace.

@@ -13,6 +13,7 @@
 #include "model/digest.h"
 #include "model/reference.h"
 #include "registry/caller.h"
+#include "registry/internal/quota.h"
 #include "registry/options.h"
 
 namespace roadstead::registry::internal {
@@ -38,12 +39,23 @@ std::string new_upload_token(model::Algorithm algorithm);
 /// The algorithm of such a token; nothing when it is the blob store's.
 std::optional<model::Algorithm> algorithm_of_new(std::string_view token);
 
-/// Permits and reads the upload, if it is one of this repository, has not expired and its bytes
-/// are of this boot. Without a row it is what its id promises. Errors: as permit();
+/// How many uploads are open, of those that limits count together.
+struct OpenUploads {
+  std::int64_t of_identity = 0;
+  std::int64_t of_project = 0;
+};
+/// What a request about an upload meets.
+struct SeenUpload {
+  UploadRow row;
+  Room room;
+  OpenUploads open;  ///< While the upload has no row.
+};
+/// Permits and reads the upload in one statement, if it is one of this repository, has not expired
+/// and its bytes are of this boot. Without a row it is what its id promises. Errors: as permit();
 /// kNotFound + kUpload.
-Result<UploadRow> read_upload(db::ReadSession& session, const Options& options,
-                              const Caller& caller, const model::RepositoryName& repository,
-                              std::string_view id);
+Result<SeenUpload> read_upload(db::ReadSession& session, const Options& options,
+                               const Caller& caller, const model::RepositoryName& repository,
+                               std::string_view id);
 
 /// The upload as it is now; `seen` itself while it has no row. Errors: kNotFound + kUpload.
 Result<UploadRow> reload_upload(db::ReadSession& session, const Options& options,
@@ -70,6 +82,8 @@ struct UploadOwner {
   ProjectId project;
   std::string identity;
 };
+/// Whether so few are open that those which come at the same time need not be counted.
+bool few_are_open(const Options& options, const OpenUploads& open);
 /// Errors: kRateLimited + kUpload when insert_upload() would find no room.
 Result<void> check_upload_limits(db::ReadSession& session, const Options& options,
                                  const UploadOwner& owner, const Running& running);
@@ -78,16 +92,14 @@ struct ExpiredUpload {
   std::string id;
   std::string token;
 };
-/// Gives an upload that has bytes now its row, with generation 1, if the limits on open uploads
-/// allow it; idle ones that nobody is writing to may have to go for it, and are returned. Errors:
-/// kRateLimited + kUpload; kConflict + kUpload when another process was faster.
-Result<std::vector<ExpiredUpload>> insert_upload(db::WriteSession& session, const Options& options,
-                                                 const UploadRow& upload,
-                                                 const std::string& identity,
-                                                 const Running& running);
-
-/// Staged bytes of all open uploads of a project, by their rows.
-Result<std::int64_t> staged_bytes(db::ReadSession& session, ProjectId project);
+/// Makes room for one more where a limit on open uploads is reached: idle ones that nobody is
+/// writing to go, and are returned. Errors: kRateLimited + kUpload.
+Result<std::vector<ExpiredUpload>> make_room(db::WriteSession& session, const Options& options,
+                                             const UploadOwner& owner, const Running& running);
+/// Gives an upload that has bytes now its row, with generation 1. Errors: kConflict when another
+/// process was faster.
+Result<void> insert_upload(db::WriteSession& session, const Options& options,
+                           const UploadRow& upload, const std::string& identity);
 
 Result<std::vector<ExpiredUpload>> expired_uploads(db::ReadSession& session, std::size_t count);
 /// False when the upload is no longer there or came back to life.

@@ -44,7 +44,7 @@ struct Uploads::State {
   Result<void> check_space(std::uint64_t incoming);
   /// Errors: kDenied + kQuota when what the project uses, has staged and is writing would be over
   /// its limit.
-  Result<void> check_quota(db::ReadSession& session, ProjectId project, std::uint64_t incoming);
+  Result<void> check_quota(const internal::Room& room, ProjectId project, std::uint64_t incoming);
 
   /// Counts as a change. An upload that was finished, cancelled or given up must not come back by
   /// what its id promises. Remembered by this process, as far as there is room: elsewhere and after
@@ -73,6 +73,7 @@ struct SessionTarget {
   model::RepositoryName repository;
   std::string identity;          ///< Whose upload it becomes.
   std::uint64_t changes_before;  ///< State::changes before the row was read.
+  bool few_are_open = false;     ///< So that limits on open uploads need no second look.
 };
 
 /// Errors: kRange + kUpload when the chunk does not begin where the upload ends.
