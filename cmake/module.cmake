@@ -77,3 +77,23 @@ function(roadstead_fuzzer)
     target_link_libraries(${target} PRIVATE roadstead_${dep})
   endforeach()
 endfunction()
+
+# roadstead_on_servers(registry [LABEL servers] [FILTER …]): the tests of that module once more, on each database server.
+# With the label "databases" only `./x test --all` runs them.
+function(roadstead_on_servers NAME)
+  cmake_parse_arguments(ARG "" "LABEL;FILTER" "" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL databases)
+  endif()
+  if(NOT ARG_FILTER)
+    set(ARG_FILTER *)
+  endif()
+  foreach(engine postgresql mariadb)
+    add_test(
+      NAME ${NAME}_${engine}
+      COMMAND ${PROJECT_SOURCE_DIR}/tests/support/with_database.py ${engine} --
+              ${CMAKE_COMMAND} -E env ROADSTEAD_TEST_DATABASE=${engine}
+              $<TARGET_FILE:${NAME}_test> --gtest_filter=${ARG_FILTER})
+    set_tests_properties(${NAME}_${engine} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 900 SKIP_RETURN_CODE 77)
+  endforeach()
+endfunction()

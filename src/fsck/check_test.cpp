@@ -259,6 +259,9 @@ TEST_F(CheckTest, StagedBytesWithoutAnUpload) {
 }
 
 TEST_F(CheckTest, DanglingRows) {
+  if (!bench.database.embedded()) {
+    GTEST_SKIP() << "the tables are shared with other tests";
+  }
   drop_foreign_keys();
   bench.execute("INSERT INTO artifact_blob (artifact_id, blob_id, repository_id) VALUES (77, ?, 1)",
                 {layer_id()});
@@ -278,6 +281,9 @@ TEST_F(CheckTest, DanglingRows) {
 }
 
 TEST_F(CheckTest, AnArtifactWithoutItsManifestHealsByPush) {
+  if (!bench.database.embedded()) {
+    GTEST_SKIP() << "the tables are shared with other tests";
+  }
   drop_foreign_keys();
   bench.execute("DELETE FROM manifest");
   EXPECT_EQ(kinds_of(check()), "artifact_without_manifest quota");
@@ -286,7 +292,7 @@ TEST_F(CheckTest, AnArtifactWithoutItsManifestHealsByPush) {
 }
 
 TEST_F(CheckTest, AManifestOfOtherBytesHealsByPush) {
-  bench.execute("UPDATE manifest SET bytes = X'00'");
+  bench.execute("UPDATE manifest SET bytes = ?", {bytes_of("0")});
   expect_stays("manifest_corrupt");
   bench.put_manifest("p/app", "v1", manifest());
   expect_clean();
@@ -342,6 +348,9 @@ TEST_F(CheckTest, EveryCountedList) {
 }
 
 TEST_F(CheckTest, ALongListIsCountedAgain) {
+  if (!bench.database.embedded()) {
+    GTEST_SKIP() << "rows made by SQL that not every engine runs";
+  }
   constexpr std::int64_t kMany = 5'000;
   bench.execute(
       "INSERT INTO repository (project_id, name, full_name, description, artifact_count, "

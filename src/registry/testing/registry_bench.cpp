@@ -1,6 +1,7 @@
 #include "registry/testing/registry_bench.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "base/text.h"
 #include "model/manifest.h"
@@ -160,17 +161,18 @@ model::Digest RegistryBench::put_image(const std::string& name, const std::strin
 }
 
 std::int64_t RegistryBench::number(std::string_view sql, std::initializer_list<db::Param> params) {
-  return database
-      ->read([&](db::ReadSession& session) {
-        return session.first(sql, params, [](const db::Row& row) { return row.integer(0); });
-      })
-      .value()
-      .value_or(0);
+  const auto found = database->read([&](db::ReadSession& session) {
+    return session.first(sql, params, [](const db::Row& row) { return row.integer(0); });
+  });
+  EXPECT_TRUE(found) << describe(found.error()) << " in " << sql;
+  return found ? found->value_or(0) : -1;
 }
 
 std::int64_t RegistryBench::execute(std::string_view sql, std::initializer_list<db::Param> params) {
-  return database->write([&](db::WriteSession& session) { return session.execute(sql, params); })
-      .value();
+  const auto changed =
+      database->write([&](db::WriteSession& session) { return session.execute(sql, params); });
+  EXPECT_TRUE(changed) << describe(changed.error()) << " in " << sql;
+  return changed ? *changed : -1;
 }
 
 std::int64_t RegistryBench::used(ProjectId project) {
