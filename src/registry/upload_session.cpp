@@ -233,7 +233,7 @@ Result<void> Session::record(db::WriteSession& session, const model::Digest& dig
       return upload_unknown(row.id);
     }
   } else {
-    if (state_.shared()) {
+    if (state_.shared() && !target_.single) {
       TRY(remove_upload(session, row.id));  // Another process may have given it one.
     }
     landing = TRY(land(session, row.project, target_.repository, digest));

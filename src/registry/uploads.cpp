@@ -146,6 +146,7 @@ Result<std::unique_ptr<UploadSession>> Uploads::open_single(const Caller& caller
   target.row.id = sys::random_uuid();
   target.row.token = internal::new_upload_token(algorithm);
   target.row.stored = false;
+  target.single = true;
   const auto [place, room] = TRY(state_->database.read_once([&](db::ReadSession& session) {
     return internal::find_place_with_room(session, caller, repository);
   }));

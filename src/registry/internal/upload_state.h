@@ -74,6 +74,7 @@ struct SessionTarget {
   std::string identity;          ///< Whose upload it becomes.
   std::uint64_t changes_before;  ///< State::changes before the row was read.
   bool few_are_open = false;     ///< So that limits on open uploads need no second look.
+  bool single = false;           ///< Begins and ends with this request: nobody else has its id.
 };
 
 /// Errors: kRange + kUpload when the chunk does not begin where the upload ends.
