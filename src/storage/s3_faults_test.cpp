@@ -103,6 +103,16 @@ TEST_F(S3Faults, ManyAreRemovedByOneRequest) {
   EXPECT_EQ(count("delete_object"), 0);
 }
 
+TEST_F(S3Faults, RemovingManyMayTakeLong) {
+  const std::vector<Location> locations{put(*store_, "a").value(), put(*store_, "b").value()};
+  options_.silence_max = std::chrono::seconds(1);
+  store_ = open_s3_store(options_).value();
+  inject(R"([{"op": "delete_objects", "kind": "slower"}])");
+  const int before = attempts_;
+  EXPECT_TRUE(store_->remove(locations));
+  EXPECT_EQ(attempts_, before + 1) << "it is waited for, and not asked for again";
+}
+
 TEST_F(S3Faults, WhatStaysBusyIsUnavailable) {
   inject(R"([{"op": "*", "kind": "slow_down", "times": 1000}])");
   const auto refused = put(*store_, "small");

@@ -12,6 +12,7 @@ faults, each {"op": …, "kind": …, "times": n, "after": n}, makes the next re
   same_page       a list begins again at its first page
   late_error      200 with an <Error> as its body (CompleteMultipartUpload), nothing done
   slow            the answer comes two seconds late
+  slower          ten seconds, which is longer than the shortest silence that a client can notice
   skew            403 RequestTimeTooSkewed unless the request is dated one hour ahead, for good
 `GET /__count` tells how many requests of each operation were answered; `POST /__age` with {"seconds": n} makes all
 that is stored older; `POST /__lifetime` says how long credentials of roles are good. Prints its port on a line of its own and ends when its standard input does.
@@ -98,8 +99,8 @@ class Handler(BaseHTTPRequestHandler):
             self.fault = self.take_fault(operation)
             if self.fault in ("slow_down", "error", "drop", "late_error"):
                 return self.fail(self.fault)
-            if self.fault == "slow":
-                time.sleep(2)
+            if self.fault in ("slow", "slower"):
+                time.sleep(2 if self.fault == "slow" else 10)
             answer = getattr(self, operation)()
         except Refused as refused:
             answer = (refused.status, {}, self.error_xml(refused.code))

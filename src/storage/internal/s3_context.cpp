@@ -100,6 +100,8 @@ Result<void> S3Context::remove_batch(const std::vector<std::string>& keys) {
   call.body.sha256 = crypto::hex_digest(crypto::HashAlgorithm::kSha256, xml);
   call.headers = {{"content-md5", to_base64(bytes_of(crypto::md5(xml)))},
                   {"content-type", "application/xml"}};
+  // Swift answers when all are gone, and its time for each adds up.
+  call.patient = true;
   const HttpAnswer answer = TRY(client.call(call));
   if (answer.status == 501 || answer.status == 405) {
     // Not every store knows how to remove many at once.
