@@ -31,27 +31,26 @@ const S3Server& the_double() {
   return *server;
 }
 
-const S3Server* the_gateway() {
-  static const std::unique_ptr<S3Server> server = S3Server::start_versitygw();
+const S3Server* the_real_one() {
+  static const std::unique_ptr<S3Server> server = S3Server::start_real();
   return server.get();
 }
 
 std::vector<StoreFactory> factories() {
   std::vector<StoreFactory> all{
       {"double", [] { return std::make_unique<S3UnderTest>(the_double()); }}};
-  // Where it cannot be had, S3Gateway.IsTested says so.
-  if (the_gateway() != nullptr) {
-    all.push_back({"versitygw", [] { return std::make_unique<S3UnderTest>(*the_gateway()); }});
+  // Where it cannot be had, S3RealServer.IsTested says so.
+  if (the_real_one() != nullptr) {
+    all.push_back({real_server(), [] { return std::make_unique<S3UnderTest>(*the_real_one()); }});
   }
   return all;
 }
 
 INSTANTIATE_TEST_SUITE_P(S3, BlobStoreContract, ::testing::ValuesIn(factories()), factory_name);
 
-TEST(S3Gateway, IsTested) {
-  if (the_gateway() == nullptr) {
-    GTEST_SKIP() << "versitygw is neither built (tests/e2e/clients) nor installed: the contract "
-                    "was tested on the double only";
+TEST(S3RealServer, IsTested) {
+  if (the_real_one() == nullptr) {
+    GTEST_SKIP() << kNoRealServer << "; the contract was tested on the double only";
   }
 }
 

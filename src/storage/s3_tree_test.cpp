@@ -22,8 +22,8 @@ const S3Server& the_double() {
   return *server;
 }
 
-const S3Server* the_gateway() {
-  static const std::unique_ptr<S3Server> server = S3Server::start_versitygw();
+const S3Server* the_real_one() {
+  static const std::unique_ptr<S3Server> server = S3Server::start_real();
   return server.get();
 }
 
@@ -31,9 +31,9 @@ const S3Server* the_gateway() {
 class S3TreeTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    const S3Server* const server = GetParam() == "double" ? &the_double() : the_gateway();
+    const S3Server* const server = GetParam() == "double" ? &the_double() : the_real_one();
     if (server == nullptr) {
-      GTEST_SKIP() << "versitygw is neither built (tests/e2e/clients) nor installed";
+      GTEST_SKIP() << kNoRealServer;
     }
     if (GetParam() == "double") {
       server->control("/__reset", "{}");
@@ -89,7 +89,7 @@ class S3TreeTest : public ::testing::TestWithParam<std::string> {
   std::optional<S3Tree> tree_;
 };
 
-INSTANTIATE_TEST_SUITE_P(S3, S3TreeTest, ::testing::Values("double", "versitygw"),
+INSTANTIATE_TEST_SUITE_P(S3, S3TreeTest, ::testing::Values("double", real_server()),
                          [](const auto& each) { return each.param; });
 
 TEST_P(S3TreeTest, FoldersAreWhatKeysSay) {

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 sys.path.insert(0, HERE)
 import images  # noqa: E402
 from backends import database_engine  # noqa: E402
+from object_store import NoFiles  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
 
 USER_PASSWORD = "Pass12345word"
@@ -40,7 +41,7 @@ def run_case(doc, folder, package=""):
     begin = time.monotonic()
     try:
         module.main()
-    except Skip as reason:
+    except (Skip, NoFiles) as reason:
         print(f"\n**** SKIPPED: {reason} ****\n", file=sys.stderr)
         return 77
     except Exception:  # noqa: BLE001 - a case may fail in any way; all of them are failures

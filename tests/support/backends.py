@@ -1,5 +1,5 @@
 """Where the installations under test keep their rows and contents: as ROADSTEAD_TEST_DATABASE (sqlite, postgresql, mariadb) and
-ROADSTEAD_TEST_STORAGE (file, s3) say. One server of each kind serves all installations of one test process."""
+ROADSTEAD_TEST_STORAGE (file, s3, swift) say. One server of each kind serves all installations of one test process."""
 import atexit
 import contextlib
 import os
@@ -11,7 +11,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
-STORES = ("file", "s3")
+STORES = ("file", "s3", "swift")
 
 _lock = threading.Lock()
 _servers = {}
@@ -116,9 +116,16 @@ def new_database(data, fsync=False):
     return SqliteDatabase(data) if engine == "sqlite" else _database_server(engine, fsync).create_database()
 
 
+def swift_server():
+    from swift import Swift
+    return _server("swift", Swift)
+
+
 def new_store(data):
     if storage_kind() == "file":
         return FileStore(data)
+    if storage_kind() == "swift":
+        return swift_server().create_store()
     from object_store import ObjectServer
     return _server("s3", ObjectServer).create_store()
 

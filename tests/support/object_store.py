@@ -14,6 +14,10 @@ PREFIX = "registry"
 REGION = "us-east-1"
 
 
+class NoFiles(Exception):
+    """This store has no files that a test could look at, as it wants to: it is skipped."""
+
+
 class ObjectServer(Service):
     name = "versitygw"
     needs_unprivileged = False  # Its program may lie in our home.
@@ -81,4 +85,4 @@ class ObjectStore:
         shutil.rmtree(os.path.join(self.server.root, self.bucket), ignore_errors=True)
 
 
-__all__ = ["NotInstalled", "ObjectServer", "ObjectStore"]
+__all__ = ["NoFiles", "NotInstalled", "ObjectServer", "ObjectStore"]

@@ -62,6 +62,7 @@ class Versitygw:
         self.owns_scratch = scratch is None
         self.scratch = scratch or tempfile.mkdtemp(prefix="roadstead-s3-")
         self.root = os.path.join(self.scratch, "s3")
+        self.secret_key = SECRET_KEY
         self.process = None
         self.port = 0
 

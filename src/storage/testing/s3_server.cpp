@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
+#include <stdexcept>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -25,6 +27,13 @@ std::string first_line(int descriptor) {
   return line;
 }
 
+std::optional<std::string> swift_environment(std::string_view name) {
+  if (name == "AWS_ACCESS_KEY_ID") {
+    return "test:tester";  // Its keys are an account and a user.
+  }
+  return name == "AWS_SECRET_ACCESS_KEY" ? std::optional<std::string>("testing") : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> test_environment(std::string_view name) {
@@ -35,12 +44,21 @@ std::optional<std::string> test_environment(std::string_view name) {
                                          : std::nullopt;
 }
 
+std::string real_server() {
+  const char* const chosen = std::getenv("ROADSTEAD_TEST_STORAGE");
+  return chosen != nullptr && std::string_view(chosen) == "swift" ? "swift" : "versitygw";
+}
+
 std::unique_ptr<S3Server> S3Server::start_double() {
   return start("s3_double.py");
 }
 
-std::unique_ptr<S3Server> S3Server::start_versitygw() {
-  return start("versitygw.py");
+std::unique_ptr<S3Server> S3Server::start_real() {
+  auto server = start(real_server() + ".py");
+  if (server && real_server() == "swift") {
+    server->environment_ = &swift_environment;
+  }
+  return server;
 }
 
 std::unique_ptr<S3Server> S3Server::start(const std::string& script) {
@@ -65,8 +83,16 @@ std::unique_ptr<S3Server> S3Server::start(const std::string& script) {
   server->process_ = process;
   server->input_ = input[1];
   server->port_ = first_line(output[0]);
+  server->environment_ = &test_environment;
   ::close(output[0]);
-  return parse_uint64(server->port_) ? std::move(server) : nullptr;
+  if (parse_uint64(server->port_)) {
+    return server;
+  }
+  if (!server->port_.starts_with("SKIPPED: ")) {
+    // What was skipped then would look like what is not installed.
+    throw std::runtime_error(script + " does not start");
+  }
+  return nullptr;
 }
 
 S3Server::~S3Server() {
@@ -80,9 +106,9 @@ std::string S3Server::endpoint() const {
 }
 
 S3Options S3Server::options(std::string_view prefix) const {
-  S3Options options = parse_s3_url("s3://bucket/" + std::string(prefix) + "?endpoint=" + endpoint(),
-                                   &test_environment)
-                          .value();
+  S3Options options =
+      parse_s3_url("s3://bucket/" + std::string(prefix) + "?endpoint=" + endpoint(), environment_)
+          .value();
   options.retry_after = std::chrono::milliseconds(2);
   options.spool = ::testing::TempDir();
   return options;
