@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <thread>
+#include <utility>
 
 #include "registry/hold.h"
 #include "registry/internal/queues.h"
@@ -21,13 +23,52 @@ constexpr std::chrono::hours kPostponed{1};
 
 void add(Collected& sum, Collected more) {
   sum.reviewed += more.reviewed;
+  sum.postponed += more.postponed;
+  if (!more.problem.empty()) {
+    sum.problem = std::move(more.problem);
+  }
   sum.condemned += more.condemned;
+  sum.worked += more.worked;
   std::move(more.removed.begin(), more.removed.end(), std::back_inserter(sum.removed));
 }
 
 /// Whether this transaction may remove something: somebody may be copying what it would remove.
 Result<bool> may_purge(db::ReadSession& session, const ReviewStep& step) {
   return step.purge && !TRY(any_hold(session));
+}
+
+/// What a page is answered in. With one writer that is one transaction. Beside others each has the
+/// questions of one repository, in the order in which pushes lock (ADR 12): who holds a row of one
+/// repository never waits for another, nor for its own.
+std::vector<std::vector<Question>> in_transactions(const std::vector<Question>& page,
+                                                   bool one_writer) {
+  if (one_writer) {
+    return {page};
+  }
+  const auto is = [](const Question& question, internal::Review kind) {
+    return question.kind == internal::to_string(kind);
+  };
+  // A push holds its manifest when it comes to its blobs.
+  const auto place = [&](const Question& question) {
+    return std::pair(question.repository.value, is(question, internal::Review::kManifest));
+  };
+  const auto turn = [&](const Question& question) {
+    return std::pair(is(question, internal::Review::kArtifact)     ? 0
+                     : is(question, internal::Review::kRepository) ? 2
+                                                                   : 1,
+                     question.object);
+  };
+  std::map<std::pair<std::int64_t, bool>, std::vector<Question>> places;
+  for (const Question& question : page) {
+    places[place(question)].push_back(question);
+  }
+  std::vector<std::vector<Question>> transactions;
+  for (auto& [where, questions] : places) {
+    std::stable_sort(questions.begin(), questions.end(),
+                     [&](const Question& a, const Question& b) { return turn(a) < turn(b); });
+    transactions.push_back(std::move(questions));
+  }
+  return transactions;
 }
 
 /// The way out when a page fails for a reason that will not pass: one question at a time, and those
@@ -79,28 +120,40 @@ Result<bool> remove_content(db::Database& database, storage::BlobStore& store,
 
 Result<Collected> review_due(db::Database& database, const Options& options,
                              const ReviewStep& step) {
-  auto page = database.write([&](db::WriteSession& session) -> Result<Collected> {
-    const auto begun = std::chrono::steady_clock::now();
-    Reviewer reviewer(session, options, TRY(may_purge(session, step)));
-    const auto questions = TRY(internal::due_questions(session, step.until, step.count));
-    for (const Question& question : questions) {
-      if (reviewer.cost() >= kCostMax) {
-        break;
-      }
-      TRY(reviewer.answer(question));
-    }
-    Collected collected = reviewer.take();
-    collected.worked = std::chrono::duration_cast<std::chrono::microseconds>(
-        std::chrono::steady_clock::now() - begun);
-    if (!questions.empty()) {
-      collected.oldest = questions.front().due;
-    }
-    return collected;
-  });
-  if (page || page.error().code == Code::kUnavailable) {
-    return page;
+  const auto page = TRY(database.read_once([&](db::ReadSession& session) {
+    return internal::due_questions(session, step.until, step.count);
+  }));
+  Collected sum;
+  if (page.empty()) {
+    return sum;
   }
-  return review_one_by_one(database, options, step);
+  sum.oldest = page.front().due;
+  for (const auto& questions : in_transactions(page, database.reads_are_local())) {
+    auto answered = database.write([&](db::WriteSession& session) -> Result<Collected> {
+      const auto begun = std::chrono::steady_clock::now();
+      Reviewer reviewer(session, options, TRY(may_purge(session, step)));
+      for (const Question& question : questions) {
+        if (reviewer.cost() >= kCostMax) {
+          break;
+        }
+        TRY(reviewer.answer(question));
+      }
+      Collected collected = reviewer.take();
+      collected.worked = std::chrono::duration_cast<std::chrono::microseconds>(
+          std::chrono::steady_clock::now() - begun);
+      return collected;
+    });
+    if (!answered && answered.error().code == Code::kUnavailable) {
+      // What the transactions before it removed is to be told all the same.
+      return sum.reviewed > 0 ? Result<Collected>(std::move(sum)) : answered.error();
+    }
+    if (!answered) {
+      add(sum, TRY(review_one_by_one(database, options, step)));
+      break;
+    }
+    add(sum, std::move(*answered));
+  }
+  return sum;
 }
 
 Result<Condemned> condemn_untagged(db::Database& database, const Options& options, ArtifactId after,

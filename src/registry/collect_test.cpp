@@ -2,7 +2,10 @@
 // collect_model_test.cpp.
 #include "registry/collect.h"
 
+#include <array>
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -381,6 +384,41 @@ TEST_F(Collect, AQuestionThatCannotBeAnsweredWaitsAndTheOthersGoOn) {
   bench_.execute("DELETE FROM project_blob WHERE project_id = 999");
   bench_.clock.advance(std::chrono::hours{1});
   EXPECT_EQ(run().size(), 1U);
+}
+
+/// Beside others a circle is broken by the server, a second later, and somebody begins again.
+TEST_F(Collect, NeverWaitsInACircleWithPushes) {
+  constexpr int kRounds = 60;
+  std::vector<std::string> manifests;
+  for (const char* name : {"p/a", "p/b", "p/c"}) {
+    for (const char* content : {"one", "two", "three"}) {
+      bench_.put_blob(name, content);
+    }
+    manifests.push_back(image_json(config_part("one"), {layer_part("two"), layer_part("three")}));
+    bench_.put_manifest(name, "t", manifests.back());
+  }
+  const std::uint64_t before = bench_.database->statistics().retries;
+  std::atomic<bool> over = false;
+  const auto push = [&] {
+    for (std::size_t i = 0; !over; ++i) {
+      bench_.put_manifest(i % 2 == 0 ? "p/a" : "p/b", "t", manifests.front());
+    }
+  };
+  std::array pushing{std::thread(push), std::thread(push)};
+  for (int round = 0; round < kRounds; ++round) {
+    bench_.execute(
+        "INSERT INTO review (kind, repository_id, object_id, due_at) SELECT 'repository_blob', "
+        "repository_id, blob_id, 0 FROM repository_blob ORDER BY blob_id, repository_id");
+    bench_.execute(
+        "INSERT INTO review (kind, repository_id, object_id, due_at) SELECT 'artifact', "
+        "repository_id, id, 0 FROM artifact");
+    EXPECT_TRUE(review_due(bench_.database.get(), bench_.options, {}));
+  }
+  over = true;
+  for (std::thread& thread : pushing) {
+    thread.join();
+  }
+  EXPECT_EQ(bench_.database->statistics().retries, before);
 }
 
 }  // namespace

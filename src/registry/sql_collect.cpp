@@ -74,7 +74,20 @@ bool Reviewer::grace_is_over(Time condemned_at) {
   return purge_ && condemned_at + options_.grace <= session_.now();
 }
 
+/// An upload holds the blob when it comes to a hold. Whoever is going to lock both does the same.
+Result<void> Reviewer::lock_blob_of_removable(RepositoryId repository, BlobId blob) {
+  if (!session_.shared()) {
+    return {};
+  }
+  const auto seen = TRY(read_hold(session_, repository, blob));
+  if (seen && seen->condemned_at && grace_is_over(*seen->condemned_at)) {
+    TRY(session_.lock("SELECT 1 FROM blob WHERE id = ? FOR UPDATE", {blob}));
+  }
+  return {};
+}
+
 Result<void> Reviewer::review_hold(RepositoryId repository, BlobId blob) {
+  TRY(lock_blob_of_removable(repository, blob));
   TRY(session_.lock(
       "SELECT 1 FROM repository_blob WHERE repository_id = ? AND blob_id = ? FOR UPDATE",
       {repository, blob}));
@@ -227,7 +240,17 @@ Result<void> Reviewer::drop_repository_if_empty(RepositoryId repository) {
     bool holds = false;
     bool uploads = false;
   };
-  TRY(session_.lock("SELECT 1 FROM repository WHERE id = ? FOR UPDATE", {repository}));
+  // Whoever has it may be waiting for what this transaction holds.
+  const auto locked =
+      TRY(session_.first("SELECT 1 FROM repository WHERE id = ? FOR UPDATE SKIP LOCKED",
+                         {repository}, [](const db::Row&) { return true; }));
+  if (!locked) {
+    const auto there = TRY(session_.first("SELECT 1 FROM repository WHERE id = ?", {repository},
+                                          [](const db::Row&) { return true; }));
+    return there ? review(session_, Review::kRepository, repository, repository.value,
+                          session_.now() + kAskAgain)
+                 : Result<void>();
+  }
   const auto empty = TRY(session_.first(
       "SELECT EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = r.id), "
       "EXISTS (SELECT 1 FROM upload WHERE repository_id = r.id) FROM repository r "

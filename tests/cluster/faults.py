@@ -4,6 +4,7 @@ import itertools
 import time
 
 PAUSE_BETWEEN = (0.2, 1.5)
+LOOK_SECONDS = 0.05
 AT_ONCE = 2  # So that in three replicas one is left alone, most of the time.
 # clients.py counts on it: nothing holds a request for longer.
 LONGEST_SECONDS = 6
@@ -21,6 +22,10 @@ class Fault:
 
     @classmethod
     def possible(cls, cluster):
+        return True
+
+    def may_end(self):
+        """What takes its time must not keep others from ending: it may be what they do that it waits for."""
         return True
 
     def end(self):
@@ -52,6 +57,9 @@ class Terminate(ReplicaFault):
 
     def begin(self):
         self.replica.terminate()
+
+    def may_end(self):
+        return self.replica.has_ended()
 
     def end(self):
         self.replica.wait_for_end()
@@ -224,7 +232,10 @@ class Faults:
 
     def end_due(self, now):
         while self.active and self.active[0][0] <= now:
-            _, _, fault = heapq.heappop(self.active)
+            _, number, fault = heapq.heappop(self.active)
+            if not fault.may_end():
+                heapq.heappush(self.active, (now + LOOK_SECONDS, number, fault))
+                continue
             fault.end()
             self.world.note("faults", f"{fault} is over")
 

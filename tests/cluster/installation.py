@@ -100,13 +100,17 @@ class Replica:
         self.server.kill()
 
     def terminate(self):
-        self.wanted = "down"
+        self.wanted, self.end_by = "down", time.monotonic() + STOP_SECONDS
         self.server.process.send_signal(signal.SIGTERM)
+
+    def has_ended(self):
+        """After terminate(); or should have."""
+        return self.server.process.poll() is not None or time.monotonic() > self.end_by
 
     def wait_for_end(self):
         """After terminate()."""
         try:
-            status = self.server.process.wait(STOP_SECONDS)
+            status = self.server.process.wait(max(0.0, self.end_by - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise Broken(f"{self} does not stop:\n{self.server.log_tail()}") from None
         if status != 0 and self.answered:

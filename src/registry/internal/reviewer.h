@@ -60,6 +60,7 @@ class Reviewer {
   [[nodiscard]] Collected take() { return std::move(collected_); }
 
  private:
+  Result<void> lock_blob_of_removable(RepositoryId repository, BlobId blob);
   Result<void> review_hold(RepositoryId repository, BlobId blob);
   Result<void> condemn_hold(RepositoryId repository, BlobId blob, const Hold& hold);
   Result<void> remove_hold(RepositoryId repository, BlobId blob, const Hold& hold);
