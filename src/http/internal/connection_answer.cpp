@@ -45,6 +45,10 @@ Connection::Step Connection::advance_sending() {
   if (!writable_) {
     return Step::kWait;
   }
+  if (exchange.out.wants_piece()) {
+    exchange.out.begin_piece();
+    resume(Job::kPiece);
+  }
   const std::uint64_t before = exchange.out.body_bytes_sent();
   const Outgoing::Step step = exchange.out.advance(*transport_, loop_.scratch());
   moved_ += exchange.out.body_bytes_sent() - before;
@@ -53,7 +57,9 @@ Connection::Step Connection::advance_sending() {
       return finish_exchange();
     case Outgoing::Step::kBlocked:
       writable_ = false;
-      exchange.compact();
+      if (!job_running_) {  // It may log, with the id of the request.
+        exchange.compact();
+      }
       if (timer_ != Timer::kRate) {
         moved_ = 0;
         set_timer(Timer::kRate, loop_.limits().body_rate_window);
@@ -63,8 +69,6 @@ Connection::Step Connection::advance_sending() {
       loop_.read_clock();
       return Step::kYield;
     case Outgoing::Step::kNeedPiece:
-      resume(Job::kPiece);
-      state_ = State::kJob;
       return Step::kWait;
     case Outgoing::Step::kFailed:
       return Step::kGone;
@@ -124,7 +128,9 @@ Connection::Step Connection::on_slow() {
   const Limits& limits = loop_.limits();
   const std::uint64_t window_ms = static_cast<std::uint64_t>(limits.body_rate_window.count());
   const std::uint64_t wanted = limits.body_rate_min_bytes_per_second * window_ms / 1000;
-  if (paused_ || state_ == State::kJob || std::exchange(moved_, 0) >= wanted) {
+  // A writable socket waits for the source of the body, not for the client.
+  const bool ours = paused_ || state_ == State::kJob || (state_ == State::kSending && writable_);
+  if (ours || std::exchange(moved_, 0) >= wanted) {
     set_timer(Timer::kRate, limits.body_rate_window);
     return Step::kAgain;
   }
@@ -160,10 +166,10 @@ Connection::Step Connection::on_job(Job job) {
     case Job::kWrite:
       return on_upload_written();
     case Job::kPiece:
-      if (exchange.job_failed) {
-        return Step::kGone;
+      exchange.out.end_piece(!exchange.job_failed);
+      if (!writable_) {
+        exchange.compact();
       }
-      state_ = State::kSending;
       return Step::kAgain;
   }
   return Step::kGone;

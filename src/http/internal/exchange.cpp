@@ -149,6 +149,7 @@ void Exchange::compact() {
     kept.append(*view);
     *view = std::string_view(kept).substr(at);
   }
+  context.logger = context.logger.with_request(context.request_id);
   request.headers = {};
   request.body = {};
   in.release();

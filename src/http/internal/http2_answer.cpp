@@ -51,6 +51,9 @@ ssize_t read_body(nghttp2_session* /*session*/, std::int32_t /*id*/, std::uint8_
                   std::size_t length, std::uint32_t* flags, nghttp2_data_source* source,
                   void* /*user_data*/) {
   const auto data = static_cast<Http2Stream*>(source->ptr)->next_data(length);
+  if (data.failed) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // Resets the stream with INTERNAL_ERROR.
+  }
   if (data.length == 0) {
     return NGHTTP2_ERR_DEFERRED;
   }
@@ -125,13 +128,14 @@ void Http2Stream::submit_answer(const Response& response, const Outgoing::Part& 
 }
 
 Http2Stream::Data Http2Stream::next_data(std::size_t length_max) {
-  const Outgoing& out = exchange_->out;
+  Outgoing& out = exchange_->out;
   const std::uint64_t available = out.available();
+  if (out.wants_piece()) {
+    out.begin_piece();
+    resume(Job::kPiece);
+  }
   if (available == 0) {
-    if (!job_running_) {
-      resume(Job::kPiece);
-    }
-    return {};
+    return {.failed = out.piece_failed()};
   }
   const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(available, length_max));
   return {length, length == out.remaining()};
@@ -144,11 +148,8 @@ bool Http2Stream::copy_data(std::span<char> into) {
 }
 
 void Http2Stream::on_piece() {
-  if (exchange_->job_failed) {
-    reset(NGHTTP2_INTERNAL_ERROR);
-  } else {
-    nghttp2_session_resume_data(connection_.session(), id_);
-  }
+  exchange_->out.end_piece(!exchange_->job_failed);
+  nghttp2_session_resume_data(connection_.session(), id_);
 }
 
 void Http2Stream::on_answer_sent() {
@@ -185,7 +186,7 @@ bool Http2Stream::is_transferring() const {
     case State::kUpload:
       return unread_ < window_ && !exchange_->body_complete;
     case State::kSending:
-      return !job_running_;
+      return exchange_->out.available() > 0;
     default:
       return false;
   }

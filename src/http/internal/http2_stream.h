@@ -40,6 +40,7 @@ class Http2Stream final : private JobOwner {
   struct Data {
     std::size_t length = 0;  ///< 0: nothing now, resume later.
     bool last = false;
+    bool failed = false;  ///< Nothing more will come, and it was not all.
   };
   [[nodiscard]] Data next_data(std::size_t length_max);
   bool copy_data(std::span<char> into);

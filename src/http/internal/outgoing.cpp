@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t kInlineBodyMax = std::size_t{16} << 10U;  // Copying is cheaper than writev.
 constexpr std::size_t kKeptHeadMax = std::size_t{32} << 10U;
 constexpr std::uint64_t kFileStep = std::uint64_t{1} << 20U;
-constexpr std::size_t kPieceBytes = std::size_t{256} << 10U;
 
 void append_number(std::string& out, std::uint64_t number) {
   std::array<char, 20> digits;
@@ -47,6 +46,9 @@ void Outgoing::start(Response response, const Framing& framing) {
   }
   // Kept even when nothing of it is sent: a source must be destroyed on the worker pool.
   body_ = std::move(response.body());
+  if (has_source()) {
+    ahead_.start(offset_, remaining_);
+  }
 }
 
 void Outgoing::write_head(const Response& response, const Framing& framing, std::uint64_t total) {
@@ -141,30 +143,26 @@ Outgoing::Step Outgoing::send_file(Transport& transport, std::span<char> scratch
 }
 
 bool Outgoing::load_piece() {
-  auto& source = *std::get_if<std::unique_ptr<BodySource>>(&body_);
-  if (!piece_) {
-    piece_ = std::make_unique_for_overwrite<char[]>(kPieceBytes);
-  }
-  const std::size_t wanted = std::min<std::uint64_t>(remaining_, kPieceBytes);
-  const auto got = source->read(offset_, std::as_writable_bytes(std::span(piece_.get(), wanted)));
-  piece_size_ = got ? std::min(*got, wanted) : 0;
-  piece_sent_ = 0;
-  return piece_size_ > 0;
+  return ahead_.load(**std::get_if<std::unique_ptr<BodySource>>(&body_));
 }
 
 Outgoing::Step Outgoing::send_piece(Transport& transport) {
-  while (piece_sent_ < piece_size_) {
-    const IoResult sent = transport.write({piece_.get() + piece_sent_, piece_size_ - piece_sent_},
-                                          {}, remaining_ > piece_size_);
+  const std::string_view ready = ahead_.ready();
+  if (ready.empty()) {
+    return ahead_.failed() ? Step::kFailed : Step::kNeedPiece;
+  }
+  for (std::size_t done = 0; done < ready.size();) {
+    const IoResult sent = transport.write(ready.substr(done), {}, remaining_ > ready.size() - done);
     if (sent.kind != IoResult::Kind::kMoved) {
       return sent.kind == IoResult::Kind::kBlocked ? Step::kBlocked : Step::kFailed;
     }
-    piece_sent_ += sent.bytes;
+    done += sent.bytes;
+    ahead_.sent(sent.bytes);
     offset_ += sent.bytes;
     remaining_ -= sent.bytes;
     body_sent_ += sent.bytes;
   }
-  return remaining_ == 0 ? Step::kDone : Step::kNeedPiece;
+  return remaining_ == 0 ? Step::kDone : Step::kYield;
 }
 
 std::uint64_t Outgoing::body_bytes_sent() const {
@@ -191,9 +189,7 @@ void Outgoing::reset() {
   offset_ = 0;
   remaining_ = 0;
   body_sent_ = 0;
-  piece_.reset();
-  piece_size_ = 0;
-  piece_sent_ = 0;
+  ahead_ = ReadAhead();
 }
 
 }  // namespace roadstead::http

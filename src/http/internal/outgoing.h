@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "http/internal/conditional.h"
+#include "http/internal/read_ahead.h"
 #include "http/internal/transport.h"
 #include "http/message.h"
 
@@ -30,7 +31,7 @@ class Outgoing {
     kDone,
     kBlocked,    ///< The socket is full.
     kYield,      ///< A step was sent: let the others have their turn.
-    kNeedPiece,  ///< load_piece() must run on the worker pool first.
+    kNeedPiece,  ///< Nothing to send until the load that is under way has ended.
     kFailed,
   };
 
@@ -50,17 +51,25 @@ class Outgoing {
 
   /// Takes the body; head and framing are the caller's.
   Part start_body(Response& response, const Framing& framing);
-  /// Body bytes that copy_body() can deliver now; 0 at the end, or when load_piece() must run
+  /// Body bytes that copy_body() can deliver now; 0 at the end, and when they have to be loaded
   /// first.
-  [[nodiscard]] std::uint64_t available() const;
+  [[nodiscard]] std::uint64_t available();
   [[nodiscard]] std::uint64_t remaining() const { return remaining_; }
   /// The next bytes of the body, at most available(), as sent. False when they cannot be read.
   bool copy_body(std::span<char> into);
   /// What the access log shows of a request that ends without an answer.
   void set_unsent_status(int status) { status_ = status; }
 
-  /// Pulls the next piece of a BodySource. May block. False closes the connection.
+  // Of a BodySource:
+
+  /// Whether a job should load the next piece, now or while this one is sent.
+  [[nodiscard]] bool wants_piece() { return ahead_.wants_load(); }
+  void begin_piece() { ahead_.begin_load(); }
+  /// On the worker pool. May block. False when there is no more.
   bool load_piece();
+  void end_piece(bool good) { ahead_.end_load(good); }
+  /// The body ends too early: behind what is available there is nothing.
+  [[nodiscard]] bool piece_failed() const { return ahead_.failed(); }
 
   [[nodiscard]] int status() const { return status_; }
   [[nodiscard]] std::uint64_t body_bytes_sent() const;
@@ -85,9 +94,7 @@ class Outgoing {
   std::uint64_t offset_ = 0;     ///< Next byte of the body to send.
   std::uint64_t remaining_ = 0;  ///< Body bytes to send from offset_.
   std::uint64_t body_sent_ = 0;  ///< Of those not in head_.
-  std::unique_ptr<char[]> piece_;
-  std::size_t piece_size_ = 0;
-  std::size_t piece_sent_ = 0;
+  ReadAhead ahead_;
 };
 
 }  // namespace roadstead::http

@@ -14,11 +14,14 @@ Outgoing::Part Outgoing::start_body(Response& response, const Framing& framing) 
     remaining_ = 0;
   }
   body_ = std::move(response.body());
+  if (has_source()) {
+    ahead_.start(offset_, remaining_);
+  }
   return part;
 }
 
-std::uint64_t Outgoing::available() const {
-  return has_source() ? piece_size_ - piece_sent_ : remaining_;
+std::uint64_t Outgoing::available() {
+  return has_source() ? ahead_.ready().size() : remaining_;
 }
 
 bool Outgoing::copy_body(std::span<char> into) {
@@ -36,8 +39,8 @@ bool Outgoing::copy_body(std::span<char> into) {
   } else if (const auto* text = std::get_if<std::string>(&body_)) {
     std::memcpy(into.data(), text->data() + offset_, into.size());
   } else {
-    std::memcpy(into.data(), piece_.get() + piece_sent_, into.size());
-    piece_sent_ += into.size();
+    std::memcpy(into.data(), ahead_.ready().data(), into.size());
+    ahead_.sent(into.size());
   }
   offset_ += into.size();
   remaining_ -= into.size();
