@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "sys/process.h"
 
@@ -24,25 +25,45 @@ std::optional<std::uint64_t> PartSchedule::early_size(std::uint64_t number) cons
   return kPartSizeMin;
 }
 
-bool BufferBudget::take(std::uint64_t bytes) {
-  std::uint64_t used = used_.load();
-  while (used + bytes <= bytes_max_) {
-    if (used_.compare_exchange_weak(used, used + bytes)) {
-      return true;
+BufferBudget::Block BufferBudget::take() {
+  return state_.with([&](State& state) -> Block {
+    if (state.used == blocks_max_) {
+      return nullptr;
     }
-  }
-  return false;
+    ++state.used;
+    if (state.spare.empty()) {
+      return std::make_unique_for_overwrite<std::byte[]>(kBlock);
+    }
+    Block block = std::move(state.spare.back());
+    state.spare.pop_back();
+    return block;
+  });
+}
+
+void BufferBudget::give_back(std::vector<Block> blocks) {
+  state_.with([&](State& state) {
+    state.used -= blocks.size();
+    while (!blocks.empty() && state.spare.size() < kSpareMax) {
+      state.spare.push_back(std::move(blocks.back()));
+      blocks.pop_back();
+    }
+  });
+}
+
+std::uint64_t BufferBudget::used() const {
+  return state_.with([](const State& state) { return state.used * kBlock; });
 }
 
 PartBuffer::~PartBuffer() {
-  budget_.give_back(blocks_.size() * kBlock);
+  budget_.give_back(std::move(blocks_));
 }
 
 bool PartBuffer::grow() {
-  if (size_ + kBlock > kMemoryMax || !budget_.take(kBlock)) {
+  auto block = size_ + kBlock > kMemoryMax ? nullptr : budget_.take();
+  if (block == nullptr) {
     return false;
   }
-  blocks_.push_back(std::make_unique_for_overwrite<std::byte[]>(kBlock));
+  blocks_.push_back(std::move(block));
   return true;
 }
 
@@ -62,8 +83,7 @@ Result<void> PartBuffer::spill() {
     TRY(file.write_at(at, std::span(blocks_[at / kBlock].get(), n)));
   }
   file_ = std::move(file);
-  budget_.give_back(blocks_.size() * kBlock);
-  blocks_.clear();
+  budget_.give_back(std::exchange(blocks_, {}));
   return {};
 }
 

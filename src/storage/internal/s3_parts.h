@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/guarded.h"
 #include "base/result.h"
 #include "sys/file.h"
 
@@ -38,18 +38,30 @@ class PartSchedule {
   std::uint64_t first_;
 };
 
-/// Memory that parts of all uploads share. Thread-safe.
+/// Memory that parts of all uploads share, in blocks of one size. Some of those that nobody uses
+/// are kept: the first touch of fresh memory costs more than all else that is done to its bytes
+/// here. Thread-safe.
 class BufferBudget {
  public:
-  explicit BufferBudget(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
-  /// False when there is no room.
-  [[nodiscard]] bool take(std::uint64_t bytes);
-  void give_back(std::uint64_t bytes) { used_ -= bytes; }
-  [[nodiscard]] std::uint64_t used() const { return used_; }
+  using Block = std::unique_ptr<std::byte[]>;
+  static constexpr std::size_t kBlock = std::size_t{1} << 20U;
+
+  explicit BufferBudget(std::uint64_t bytes_max) : blocks_max_(bytes_max / kBlock) {}
+  /// Null when there is no room.
+  [[nodiscard]] Block take();
+  void give_back(std::vector<Block> blocks);
+  [[nodiscard]] std::uint64_t used() const;
 
  private:
-  const std::uint64_t bytes_max_;
-  std::atomic<std::uint64_t> used_{0};
+  struct State {
+    std::uint64_t used = 0;
+    std::vector<Block> spare;
+  };
+  /// Two parts of the usual size: as many as are filled again while one upload goes on.
+  static constexpr std::size_t kSpareMax = 16;
+
+  const std::uint64_t blocks_max_;
+  Guarded<State> state_;
 };
 
 /// The bytes of one part. In memory while the budget has room and the part is not too large for it,
@@ -74,13 +86,13 @@ class PartBuffer {
   bool grow();
   void append_in_memory(std::span<const std::byte> bytes);
 
-  static constexpr std::size_t kBlock = std::size_t{1} << 20U;
+  static constexpr std::size_t kBlock = BufferBudget::kBlock;
   /// Larger parts always go to a file.
   static constexpr std::uint64_t kMemoryMax = 64ULL << 20U;
 
   BufferBudget& budget_;
   std::filesystem::path spool_;
-  std::vector<std::unique_ptr<std::byte[]>> blocks_;
+  std::vector<BufferBudget::Block> blocks_;
   std::optional<sys::File> file_;
   std::uint64_t size_ = 0;
 };

@@ -1,5 +1,8 @@
 #include "storage/internal/s3_parts.h"
 
+#include <iterator>
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "base/text.h"
@@ -103,6 +106,34 @@ TEST_F(PartBufferTest, LargePartsGoToAFileWhateverTheRoom) {
   EXPECT_FALSE(buffer.in_memory());
   EXPECT_EQ(budget.used(), 0U);
   EXPECT_EQ(read(buffer), content);
+}
+
+TEST(BufferBudget, KeepsSomeBlocksForTheNextPart) {
+  BufferBudget budget(40 * kMiB);
+  std::vector<BufferBudget::Block> blocks;
+  std::set<const std::byte*> known;
+  while (auto block = budget.take()) {
+    known.insert(block.get());
+    blocks.push_back(std::move(block));
+  }
+  EXPECT_EQ(blocks.size(), 40U);
+  std::vector<BufferBudget::Block> some;
+  std::move(blocks.begin(), blocks.begin() + 8, std::back_inserter(some));
+  blocks.erase(blocks.begin(), blocks.begin() + 8);
+  budget.give_back(std::move(some));
+  EXPECT_EQ(budget.used(), 32 * kMiB);
+  // A heap would give these away first.
+  std::vector<std::unique_ptr<std::byte[]>> others;
+  for (int i = 0; i < 8; ++i) {
+    others.push_back(std::make_unique<std::byte[]>(BufferBudget::kBlock));
+  }
+  for (int i = 0; i < 8; ++i) {
+    blocks.push_back(budget.take());
+    EXPECT_TRUE(known.contains(blocks.back().get()));
+  }
+  EXPECT_EQ(budget.take(), nullptr);
+  budget.give_back(std::move(blocks));
+  EXPECT_EQ(budget.used(), 0U);
 }
 
 TEST(S3Token, ReadsWhatItWrites) {
