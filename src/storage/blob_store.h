@@ -81,6 +81,12 @@ struct UrlHeaders {
   std::string cache_control;
 };
 
+/// What an opened blob is wanted for. Only how it is asked for depends on that.
+enum class Reading : std::uint8_t {
+  kWhole,  ///< From its beginning to its end.
+  kParts,  ///< Somewhere, or not at all.
+};
+
 /// An ability of some stores: URLs with which anybody may read one blob for a while. Thread-safe.
 class PresignedUrls {
  public:
@@ -99,12 +105,13 @@ class BlobStore {
   [[nodiscard]] virtual StoreTraits traits() const { return {}; }
   /// Size in bytes. Errors: kNotFound + kBlob.
   virtual Result<std::uint64_t> stat(const Location& location) = 0;
-  /// Errors: kNotFound + kBlob.
+  /// To read all of it, as most do. Errors: kNotFound + kBlob.
   virtual Result<std::unique_ptr<BlobReader>> open(const Location& location) = 0;
   /// As open(), for those who only want the content and know its digest: what they get may be a
   /// copy nearby that was verified.
   virtual Result<std::unique_ptr<BlobReader>> open_copy(const Location& location,
-                                                        const model::Digest& /*content*/) {
+                                                        const model::Digest& /*content*/,
+                                                        Reading /*reading*/) {
     return open(location);
   }
   /// Starts an upload that no reader can see until it is committed. `size_hint` preallocates; 0

@@ -275,7 +275,8 @@ DiskCache::Statistics DiskCache::statistics() const {
 }
 
 Result<std::unique_ptr<BlobReader>> DiskCache::open_copy(const Location& location,
-                                                         const model::Digest& content) {
+                                                         const model::Digest& content,
+                                                         Reading reading) {
   const std::string name = name_of(content);
   Entry entry;
   bool ours = false;
@@ -299,7 +300,7 @@ Result<std::unique_ptr<BlobReader>> DiskCache::open_copy(const Location& locatio
   }
   auto reader = state_->open_whole(entry);
   return reader != nullptr ? Result<std::unique_ptr<BlobReader>>(std::move(reader))
-                           : state_->store->open(location);
+                           : state_->store->open_copy(location, content, reading);
 }
 
 StoreTraits DiskCache::traits() const {

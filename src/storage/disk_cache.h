@@ -47,7 +47,8 @@ class DiskCache final : public BlobStore {
   Result<std::uint64_t> stat(const Location& location) override;
   Result<std::unique_ptr<BlobReader>> open(const Location& location) override;
   Result<std::unique_ptr<BlobReader>> open_copy(const Location& location,
-                                                const model::Digest& content) override;
+                                                const model::Digest& content,
+                                                Reading reading) override;
   Result<std::unique_ptr<BlobWriter>> begin(model::Algorithm algorithm,
                                             std::uint64_t size_hint) override;
   Result<std::unique_ptr<BlobWriter>> resume(const std::string& token) override;

@@ -114,7 +114,7 @@ class DiskCacheTest : public ::testing::Test {
     return {std::move(content), digest, std::move(location)};
   }
   std::string read(const Blob& blob) {
-    const auto reader = cache_->open_copy(blob.location, blob.digest).value();
+    const auto reader = cache_->open_copy(blob.location, blob.digest, Reading::kWhole).value();
     EXPECT_EQ(reader->size(), blob.content.size());
     std::string content(blob.content.size() + 1, '\0');
     content.resize(reader->read_at(0, std::as_writable_bytes(std::span(content))).value());
@@ -123,7 +123,7 @@ class DiskCacheTest : public ::testing::Test {
   /// Until the copy of the blob is whole.
   std::shared_ptr<const sys::File> wait_for_copy(const Blob& blob) {
     for (int i = 0; i < 10'000; ++i) {
-      const auto reader = cache_->open_copy(blob.location, blob.digest).value();
+      const auto reader = cache_->open_copy(blob.location, blob.digest, Reading::kWhole).value();
       if (auto file = reader->file()) {
         return file;
       }
@@ -174,8 +174,8 @@ TEST_F(DiskCacheTest, AReaderDoesNotWaitForWhatIsFarBehind) {
   restart(100'000'000);
   const Blob blob = put_blob(30'000'000, 3);
   store_->allow(1);
-  const auto reader = cache_->open_copy(blob.location, blob.digest).value();
-  const auto other = cache_->open_copy(blob.location, blob.digest).value();
+  const auto reader = cache_->open_copy(blob.location, blob.digest, Reading::kWhole).value();
+  const auto other = cache_->open_copy(blob.location, blob.digest, Reading::kWhole).value();
   std::thread far([&] {
     std::string end(100, '\0');
     EXPECT_EQ(other->read_at(29'999'900, std::as_writable_bytes(std::span(end))).value(), 100U);
@@ -201,7 +201,8 @@ TEST_F(DiskCacheTest, TheOnesUsedLastStay) {
   EXPECT_EQ(cache_->statistics().evictions, 1U);
   EXPECT_LE(cache_->statistics().bytes, 10'000'000U);
   const int before = store_->opened;
-  EXPECT_NE(cache_->open_copy(blobs[0].location, blobs[0].digest).value()->file(), nullptr);
+  EXPECT_NE(cache_->open_copy(blobs[0].location, blobs[0].digest, Reading::kWhole).value()->file(),
+            nullptr);
   EXPECT_EQ(store_->opened, before);
   EXPECT_EQ(open->size().value(), 3'000'000U) << "whoever reads what went goes on";
   EXPECT_EQ(read(blobs[1]), blobs[1].content);
@@ -228,7 +229,7 @@ TEST_F(DiskCacheTest, OtherContentBecomesNoCopy) {
 TEST_F(DiskCacheTest, ACopyThatFailsLeavesNothingAndItsReadersTheStore) {
   const Blob blob = put_blob(1'000'000, 6);
   store_->allow(1);
-  const auto reader = cache_->open_copy(blob.location, blob.digest).value();
+  const auto reader = cache_->open_copy(blob.location, blob.digest, Reading::kWhole).value();
   store_->fail = true;
   store_->allow(UINT64_MAX);
   std::string content(1'000'000, '\0');
@@ -245,7 +246,8 @@ TEST_F(DiskCacheTest, CopiesSurviveARestart) {
   std::ofstream(scratch_.path() / "cache" / "0.part") << "half";
   restart();
   EXPECT_THAT(files(), SizeIs(1));
-  EXPECT_NE(cache_->open_copy(blob.location, blob.digest).value()->file(), nullptr);
+  EXPECT_NE(cache_->open_copy(blob.location, blob.digest, Reading::kWhole).value()->file(),
+            nullptr);
   EXPECT_EQ(store_->opened, 0);
   restart(900'000);
   EXPECT_TRUE(files().empty()) << "there is less room now";

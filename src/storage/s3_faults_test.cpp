@@ -175,7 +175,7 @@ TEST_F(S3Faults, APartThatWasOverwrittenVoidsTheCheckpoint) {
 TEST_F(S3Faults, AnObjectThatBecameAnotherIsNoticed) {
   const std::string content = sample_bytes(kLarge);
   const Location location = put(*store_, content).value();
-  const auto reader = store_->open(location).value();
+  const auto reader = store_->open_copy(location, Digest::of(content), Reading::kParts).value();
   inject(R"([{"op": "get_object", "kind": "wrong_etag"}])");
   std::string all(content.size(), '\0');
   const auto read = reader->read_at(0, std::as_writable_bytes(std::span(all)));
@@ -220,16 +220,39 @@ TEST_F(S3Faults, AnUploadThatIsWrittenToIsNotStale) {
   EXPECT_TRUE(store_->resume(token));
 }
 
-TEST_F(S3Faults, AGibibyteWouldBeFewRequests) {
-  const std::string content = sample_bytes(kLarge);
-  const Location location = put(*store_, content).value();
-  const auto reader = store_->open(location).value();
+void read_in_pieces(BlobReader& reader, std::string_view content) {
   std::string piece(100'000, '\0');
   for (std::size_t at = 0; at < content.size(); at += piece.size()) {
-    ASSERT_TRUE(reader->read_at(at, std::as_writable_bytes(std::span(piece))));
+    ASSERT_TRUE(reader.read_at(at, std::as_writable_bytes(std::span(piece))));
     ASSERT_EQ(piece, content.substr(at, piece.size()));
   }
+}
+
+TEST_F(S3Faults, TheWholeIsOneRequest) {
+  const std::string content = sample_bytes(kLarge);
+  const Location location = put(*store_, content).value();
+  read_in_pieces(*store_->open(location).value(), content);
+  EXPECT_EQ(count("get_object"), 1);
+}
+
+TEST_F(S3Faults, AGibibyteOfPartsWouldBeFewRequests) {
+  const std::string content = sample_bytes(kLarge);
+  const Location location = put(*store_, content).value();
+  const auto reader = store_->open_copy(location, Digest::of(content), Reading::kParts).value();
+  EXPECT_EQ(count("get_object"), 0) << "nobody has said yet from where";
+  read_in_pieces(*reader, content);
   EXPECT_EQ(count("get_object"), 2) << "4 MiB, then 32 MiB";
+}
+
+TEST_F(S3Faults, APartIsAskedForWhereItLies) {
+  const std::string content = sample_bytes(kLarge);
+  const Location location = put(*store_, content).value();
+  const auto reader = store_->open_copy(location, Digest::of(content), Reading::kParts).value();
+  std::string piece(100'000, '\0');
+  ASSERT_TRUE(reader->read_at(15'000'000, std::as_writable_bytes(std::span(piece))));
+  EXPECT_EQ(piece, content.substr(15'000'000, piece.size()));
+  EXPECT_EQ(count("get_object"), 1);
+  EXPECT_EQ(reader->size(), content.size());
 }
 
 TEST_F(S3Faults, WhatDistributionLeftIsReadWhereItLies) {

@@ -39,7 +39,14 @@ class S3Store final : public BlobStore, public PresignedUrls {
     return {.shared = true, .remote = true, .own_locations = true};
   }
   Result<std::uint64_t> stat(const Location& location) override;
-  Result<std::unique_ptr<BlobReader>> open(const Location& location) override;
+  Result<std::unique_ptr<BlobReader>> open(const Location& location) override {
+    return open_for(location, Reading::kWhole);
+  }
+  Result<std::unique_ptr<BlobReader>> open_copy(const Location& location,
+                                                const model::Digest& /*content*/,
+                                                Reading reading) override {
+    return open_for(location, reading);
+  }
   Result<std::unique_ptr<BlobWriter>> begin(model::Algorithm algorithm,
                                             std::uint64_t /*size_hint*/) override {
     return std::make_unique<internal::S3Writer>(context_, algorithm);
@@ -60,6 +67,7 @@ class S3Store final : public BlobStore, public PresignedUrls {
                           const UrlHeaders& headers) override;
 
  private:
+  Result<std::unique_ptr<BlobReader>> open_for(const Location& location, Reading reading);
   using NewestWrites = std::map<std::string, Time, std::less<>>;
   Result<void> list_from(const std::string& area, const std::string& after, std::size_t count,
                          std::vector<Location>& page);
@@ -103,8 +111,8 @@ Result<std::uint64_t> S3Store::stat(const Location& location) {
   return *size;
 }
 
-Result<std::unique_ptr<BlobReader>> S3Store::open(const Location& location) {
-  auto reader = internal::S3Reader::open(context_.client, TRY(context_.key_of(location)));
+Result<std::unique_ptr<BlobReader>> S3Store::open_for(const Location& location, Reading reading) {
+  auto reader = internal::S3Reader::open(context_.client, TRY(context_.key_of(location)), reading);
   if (!reader) {
     return absent_or(reader.error(), location);
   }

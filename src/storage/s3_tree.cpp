@@ -43,7 +43,7 @@ struct S3Tree::State {
     return client.options().prefix + path;
   }
   Result<std::unique_ptr<S3Reader>> open(const std::string& file) {
-    auto opened = S3Reader::open(client, key(file));
+    auto opened = S3Reader::open(client, key(file), Reading::kWhole);
     if (!opened) {
       return absent_or(opened.error(), file);
     }

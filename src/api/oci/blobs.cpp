@@ -89,7 +89,10 @@ class BlobRead final : public OciEndpoint {
     if (auto elsewhere = redirect(request, context, found)) {
       return std::move(*elsewhere);
     }
-    const auto attached = attach(response, digest, std::move(found));
+    // Who asks under conditions may be told that nothing has changed.
+    const bool parts = request.header("Range") || request.header("If-None-Match");
+    const auto attached = attach(response, digest, std::move(found),
+                                 parts ? storage::Reading::kParts : storage::Reading::kWhole);
     if (!attached && attached.error().code == Code::kUnavailable) {
       return attached.error();
     }
@@ -128,7 +131,7 @@ class BlobRead final : public OciEndpoint {
   }
 
   Result<void> attach(http::Response& response, const model::Digest& digest,
-                      registry::FoundBlob found) const {
+                      registry::FoundBlob found, storage::Reading reading) const {
     if (found.bytes) {
       if (found.bytes->size() != static_cast<std::uint64_t>(found.size)) {
         return other_length(found);
@@ -136,7 +139,7 @@ class BlobRead final : public OciEndpoint {
       response.set_body(std::move(*found.bytes), kBlobType);
       return {};
     }
-    auto reader = services_.store.open_copy(found.location, digest);
+    auto reader = services_.store.open_copy(found.location, digest, reading);
     if (!reader && reader.error().code == Code::kUnavailable) {
       return reader.error();
     }

@@ -250,13 +250,15 @@ Result<S3Stream> S3Client::read(const std::string& key, std::uint64_t offset,
                                 std::uint64_t length) {
   S3Call call;
   call.key = key;
-  call.headers = {{"range", fmt::format("bytes={}-{}", offset, offset + length - 1)}};
+  if (length != kWholeObject) {
+    call.headers = {{"range", fmt::format("bytes={}-{}", offset, offset + length - 1)}};
+  }
   HttpAnswer answer;
   S3Stream stream{TRY(exchange(call, answer)), offset, 0, 0, std::string(answer.header("etag"))};
   stream.etag = answer.header("etag");
   if (answer.status == 206) {
     const auto range = parse_content_range(answer.header("content-range"));
-    if (!range || range->first != offset || range->last >= offset + length) {
+    if (!range || range->first != offset || range->last - offset >= length) {
       return Error{Code::kUnavailable,
                    Subject::kStorage,
                    "the object store answered another range than it was asked for",

@@ -40,7 +40,10 @@ struct S3Call {
   bool patient = false;  ///< The store may be at work for minutes before it answers.
 };
 
-/// What a ranged read gives.
+/// For S3Client::read().
+inline constexpr std::uint64_t kWholeObject = UINT64_MAX;
+
+/// What a read gives.
 struct S3Stream {
   std::unique_ptr<HttpExchange> exchange;
   std::uint64_t offset = 0;
@@ -66,8 +69,9 @@ class S3Client {
   /// As call(), but any other status than 200 and 204 is an error: kNotFound + kStorage for 404,
   /// kInternal + kStorage with the store's code for what it refuses.
   Result<HttpAnswer> demand(const S3Call& call);
-  /// Begins to read `length` bytes at `offset`, or as many as there are. Errors: kNotFound +
-  /// kStorage; kRange + kStorage when the object ends before.
+  /// Begins to read `length` bytes at `offset`, or as many as there are; kWholeObject at 0 also
+  /// where there are none. Errors: kNotFound + kStorage; kRange + kStorage when the object ends
+  /// before.
   Result<S3Stream> read(const std::string& key, std::uint64_t offset, std::uint64_t length);
   /// A URL for anybody. Errors: those of CredentialChain::get().
   Result<std::string> presigned_get(const std::string& key, const NamedValues& query,

@@ -7,33 +7,40 @@
 namespace roadstead::storage::internal {
 namespace {
 
-/// The first range: most blobs are not larger, and who wants only a piece wastes no more than what
-/// is on its way.
+/// The first range: who wants only a piece wastes no more than what is on its way.
 constexpr std::uint64_t kWindowMin = 4ULL << 20U;
 constexpr std::uint64_t kWindowGrowth = 8;
 constexpr std::uint64_t kWindowMax = 1ULL << 30U;
 
 }  // namespace
 
-Result<std::unique_ptr<S3Reader>> S3Reader::open(S3Client& client, std::string key) {
+Result<std::unique_ptr<S3Reader>> S3Reader::open(S3Client& client, std::string key,
+                                                 Reading reading) {
   std::unique_ptr<S3Reader> reader(new S3Reader(client, std::move(key)));
-  reader->window_ = kWindowMin;
-  auto stream = client.read(reader->key_, 0, kWindowMin);
-  if (stream) {
-    reader->size_ = stream->size;
-    reader->etag_ = stream->etag;
-    reader->stream_ = std::move(*stream);
-    return reader;
-  }
-  if (stream.error().code != Code::kRange) {
-    return stream.error();
-  }
-  // Nothing has no first byte.
-  const HttpAnswer answer = TRY(client.demand({S3Operation::kHead, "HEAD", reader->key_}));
-  if (parse_uint64(answer.header("content-length")) != 0) {
-    return stream.error();
-  }
+  TRY(reading == Reading::kWhole ? reader->begin() : reader->look());
   return reader;
+}
+
+Result<void> S3Reader::begin() {
+  S3Stream stream = TRY(client_.read(key_, 0, kWholeObject));
+  size_ = stream.size;
+  etag_ = stream.etag;
+  window_ = kWholeObject;
+  stream_ = std::move(stream);
+  return {};
+}
+
+/// Without a stream, that would be broken off to begin elsewhere.
+Result<void> S3Reader::look() {
+  const HttpAnswer answer = TRY(client_.demand({S3Operation::kHead, "HEAD", key_}));
+  const auto size = parse_uint64(answer.header("content-length"));
+  if (!size) {
+    return refused(answer);
+  }
+  size_ = *size;
+  etag_ = answer.header("etag");
+  window_ = kWindowMin;
+  return {};
 }
 
 /// Makes the stream stand at `offset`.

@@ -9,12 +9,13 @@
 
 namespace roadstead::storage::internal {
 
-/// Reads an object as a stream, by requests for ranges that grow while it is read on: a small
-/// object is one, the first GiB is four. What breaks is asked for again from where it broke.
+/// Reads an object as a stream. The whole is one request, as stores send it most cheaply; parts are
+/// requests for ranges that grow while it is read on. What breaks is asked for again from where it
+/// broke.
 class S3Reader final : public BlobReader {
  public:
   /// Begins to read. Errors: kNotFound + kStorage; those of S3Client.
-  static Result<std::unique_ptr<S3Reader>> open(S3Client& client, std::string key);
+  static Result<std::unique_ptr<S3Reader>> open(S3Client& client, std::string key, Reading reading);
 
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override;
@@ -22,6 +23,8 @@ class S3Reader final : public BlobReader {
 
  private:
   S3Reader(S3Client& client, std::string key) : client_(client), key_(std::move(key)) {}
+  Result<void> begin();
+  Result<void> look();
   Result<void> seek(std::uint64_t offset, std::uint64_t wanted);
   Result<std::size_t> read_some(std::span<std::byte> into);
 
@@ -31,7 +34,7 @@ class S3Reader final : public BlobReader {
   std::string etag_;
   std::optional<S3Stream> stream_;
   std::uint64_t stream_at_ = 0;  ///< Bytes of the stream that were taken.
-  std::uint64_t window_ = 0;
+  std::uint64_t window_ = 0;     ///< How much the last request asked for.
 };
 
 }  // namespace roadstead::storage::internal

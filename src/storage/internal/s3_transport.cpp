@@ -15,9 +15,10 @@ namespace {
 
 /// Connections kept without a request; more are closed when theirs ends.
 constexpr std::size_t kIdleMax = 64;
-/// Bytes of a body that are read before anybody asks for them.
-constexpr std::size_t kAheadMax = std::size_t{1} << 20U;
-constexpr long kTransferBuffer = 512L << 10U;
+/// What is read at once; less stays in the processor's cache until it is copied to where it is
+/// wanted.
+constexpr long kReceiveBuffer = 128L << 10U;
+constexpr long kSendBuffer = 512L << 10U;
 constexpr int kPollMilliseconds = 1'000;
 constexpr std::size_t kHeadersMax = 64U << 10U;
 
@@ -97,7 +98,8 @@ struct HttpExchange::State {
   CURLcode code = CURLE_OK;
   std::uint64_t body_offset = 0;
   std::uint64_t sent = 0;
-  // What is read goes to `target` first and else to `ahead`.
+  // What is read goes to `target`. `ahead` takes what libcurl hands over at once (16 KiB) and finds
+  // no room there.
   std::span<std::byte> target;
   std::size_t filled = 0;
   std::string ahead;
@@ -163,15 +165,13 @@ std::size_t HttpExchange::State::on_header(std::string_view line) {
 
 std::size_t HttpExchange::State::on_body(std::string_view bytes) {
   const std::size_t room = target.size() - filled;
-  const std::size_t direct = ahead_taken == ahead.size() ? std::min(room, bytes.size()) : 0;
-  if (direct == 0 && ahead.size() - ahead_taken >= kAheadMax) {
-    paused = true;
+  if (room == 0 && head_done) {
+    paused = true;  // Further bytes wait in the socket.
     return CURL_WRITEFUNC_PAUSE;
   }
-  if (direct > 0) {
-    std::memcpy(target.data() + filled, bytes.data(), direct);
-    filled += direct;
-  }
+  const std::size_t direct = std::min(room, bytes.size());
+  std::memcpy(target.data() + filled, bytes.data(), direct);
+  filled += direct;
   ahead.append(bytes.substr(direct));
   return bytes.size();
 }
@@ -188,8 +188,8 @@ void HttpExchange::State::set_options(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
                    std::max(1L, static_cast<long>(request.silence_max.count() / 1000)));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.time_max.count()));
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kTransferBuffer);
-  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kTransferBuffer);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kReceiveBuffer);
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kSendBuffer);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   if (!request.ca_file.empty()) {
     curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_file.c_str());

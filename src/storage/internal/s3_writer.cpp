@@ -53,7 +53,7 @@ Error other_digest(const model::Digest& expected) {
 
 Result<std::string> hash_object(S3Context& context, const std::string& key,
                                 model::Algorithm algorithm) {
-  const auto reader = TRY(S3Reader::open(context.client, key));
+  const auto reader = TRY(S3Reader::open(context.client, key, Reading::kWhole));
   crypto::Hasher hasher(algorithm);
   std::vector<std::byte> piece(kPiece);
   while (hasher.length() < reader->size()) {
@@ -300,7 +300,8 @@ Result<void> S3Writer::load_tail() {
   if (left == 0) {
     return {};
   }
-  const auto reader = S3Reader::open(context_.client, context_.tail_key(token_.uuid, token_.tail));
+  const auto reader =
+      S3Reader::open(context_.client, context_.tail_key(token_.uuid, token_.tail), Reading::kWhole);
   if (!reader) {
     return reader.error().code == Code::kNotFound ? upload_unknown(token_.uuid) : reader.error();
   }
