@@ -47,7 +47,7 @@ struct Upload {
 /// State of one request and its answer. A connection has one only while there is something to do,
 /// so that idle connections cost next to nothing. Belongs to the I/O thread; while `job` runs on
 /// the pool the I/O thread touches only the receiving side: in, consumed, body_left, chunked,
-/// upload buffers that are not `writing`.
+/// upload buffers that are not `writing`. While the job is kPiece it sends, too (ReadAhead).
 struct Exchange {
   explicit Exchange(const log::Logger& logger) : context{{}, {}, logger, {}, {}} {}
 
