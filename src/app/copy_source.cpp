@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "app/admin.h"
 #include "app/opening.h"
 #include "base/log.h"
@@ -107,13 +105,7 @@ class SocketSource final : public backup::Source {
 class LockedSource final : public backup::Source {
  public:
   static Result<std::unique_ptr<backup::Source>> open(const Settings& settings) {
-    const auto database = database_path(settings);
-    if (settings.database_url.starts_with("sqlite:") && !TRY(sys::exists(database))) {
-      return Error{Code::kNotFound,
-                   Subject::kConfiguration,
-                   fmt::format("there is no installation: {} does not exist", database.string()),
-                   {}};
-    }
+    TRY(require_installation(settings));
     return std::unique_ptr<backup::Source>(
         std::make_unique<LockedSource>(TRY(StoppedInstallation::open(settings))));
   }

@@ -8,7 +8,6 @@
 #include "app/opening.h"
 #include "base/log.h"
 #include "json/json.h"
-#include "sys/file.h"
 #include "sys/local_socket.h"
 
 namespace roadstead::app {
@@ -79,15 +78,7 @@ Result<std::string> check_in_server(const Settings& settings, const FsckCommand&
 }
 
 Result<std::string> check_directly(const Settings& settings, const FsckCommand& command) {
-  // Replicas share a key that lies elsewhere: then the directory itself has to do.
-  const std::filesystem::path directory = settings.data_dir;
-  const auto sign = settings.secret_key_file.empty() ? directory / "secret.key" : directory;
-  if (!TRY(sys::exists(sign.string()))) {
-    return Error{Code::kNotFound,
-                 Subject::kConfiguration,
-                 fmt::format("there is no registry in {}", settings.data_dir),
-                 {}};
-  }
+  TRY(require_installation(settings));
   const auto stopped = TRY(StoppedInstallation::open(settings));
   const auto store = TRY(open_store(settings));
   storage::DigestLocks locks;

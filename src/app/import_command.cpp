@@ -199,10 +199,7 @@ Result<ImportReport> import_in_server(const Settings& settings, const Command& c
 
 Result<ImportReport> import_directly(const Settings& settings, const Command& command,
                                      ProgressPrinter& printer) {
-  if (!TRY(sys::exists(database_path(settings)))) {
-    return refused(fmt::format("there is no registry in {}: start the server once, it makes one",
-                               settings.data_dir));
-  }
+  TRY(require_installation(settings));
   const auto stopped = TRY(StoppedInstallation::open(settings));
   const auto store = TRY(open_store(settings));
   const registry::Options options = TRY(registry_options(settings));

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include <fmt/format.h>
+
 #include "db/server.h"
 #include "db/sqlite.h"
 #include "storage/filesystem.h"
@@ -91,6 +93,20 @@ Result<registry::Options> registry_options(const Settings& settings) {
   // What is staged in an object store outlives this machine's boot, and serves other machines too.
   options.boot_id = settings.storage_url.starts_with("s3:") ? "object store" : TRY(sys::boot_id());
   return options;
+}
+
+Result<void> require_installation(const Settings& settings) {
+  // Replicas share a key that lies elsewhere: then the directory itself has to do.
+  const std::filesystem::path directory = settings.data_dir;
+  const auto sign = settings.secret_key_file.empty() ? directory / "secret.key" : directory;
+  if (!TRY(sys::exists(sign.string()))) {
+    return Error{Code::kNotFound,
+                 Subject::kConfiguration,
+                 fmt::format("there is no registry in {}: start the server once, it makes one",
+                             settings.data_dir),
+                 {}};
+  }
+  return {};
 }
 
 Result<std::unique_ptr<StoppedInstallation>> StoppedInstallation::open(const Settings& settings) {

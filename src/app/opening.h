@@ -41,6 +41,10 @@ Result<api::oci::RedirectPolicy> redirect_policy(const Settings& settings);
 /// as sys::boot_id().
 Result<registry::Options> registry_options(const Settings& settings);
 
+/// Errors: kNotFound + kConfiguration where no server has ever been started with these settings: a
+/// command must not make an installation.
+Result<void> require_installation(const Settings& settings);
+
 /// An installation without a server, for a command: the data directory is ours while this lives,
 /// and warnings go to standard error.
 class StoppedInstallation {

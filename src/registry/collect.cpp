@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "registry/hold.h"
@@ -53,10 +54,10 @@ std::vector<std::vector<Question>> in_transactions(const std::vector<Question>& 
     return std::pair(question.repository.value, is(question, internal::Review::kManifest));
   };
   const auto turn = [&](const Question& question) {
-    return std::pair(is(question, internal::Review::kArtifact)     ? 0
-                     : is(question, internal::Review::kRepository) ? 2
-                                                                   : 1,
-                     question.object);
+    return std::tuple(is(question, internal::Review::kArtifact)     ? 0
+                      : is(question, internal::Review::kRepository) ? 2
+                                                                    : 1,
+                      question.object, question.id);
   };
   std::map<std::pair<std::int64_t, bool>, std::vector<Question>> places;
   for (const Question& question : page) {
@@ -64,8 +65,8 @@ std::vector<std::vector<Question>> in_transactions(const std::vector<Question>& 
   }
   std::vector<std::vector<Question>> transactions;
   for (auto& [where, questions] : places) {
-    std::stable_sort(questions.begin(), questions.end(),
-                     [&](const Question& a, const Question& b) { return turn(a) < turn(b); });
+    std::sort(questions.begin(), questions.end(),
+              [&](const Question& a, const Question& b) { return turn(a) < turn(b); });
     transactions.push_back(std::move(questions));
   }
   return transactions;

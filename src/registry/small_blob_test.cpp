@@ -2,6 +2,7 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -152,6 +153,7 @@ TEST_F(SmallBlobTest, PatchedBytesLieInTheRowOfTheUpload) {
 TEST_F(SmallBlobTest, AnUploadThatGrowsMovesIntoTheStore) {
   for (const bool announced : {true, false}) {
     const std::string half(10'000, announced ? 'a' : 'b');
+    const std::string whole = fmt::format("{0}{0}{0}", half);
     const std::string id = start();
     patch(id, half, announced);
     expect_store_untouched();
@@ -159,9 +161,9 @@ TEST_F(SmallBlobTest, AnUploadThatGrowsMovesIntoTheStore) {
     EXPECT_EQ(bench.number("SELECT COUNT(*) FROM upload WHERE content IS NULL"), 1);
     const auto session = open(id, {20'000, 10'000, true});
     ASSERT_TRUE(session->write(bytes_of(half)));
-    ASSERT_TRUE(session->commit(model::Digest::of(half + half + half)));
-    EXPECT_FALSE(is_row(half + half + half));
-    const auto location = find(half + half + half)->location;
+    ASSERT_TRUE(session->commit(model::Digest::of(whole)));
+    EXPECT_FALSE(is_row(whole));
+    const auto location = find(whole)->location;
     EXPECT_EQ(bench.store->stat(location).value(), 30'000U);
     ASSERT_TRUE(bench.store->remove(std::span(&location, 1)));
   }

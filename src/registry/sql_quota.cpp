@@ -143,7 +143,8 @@ Result<void> charge_row(db::WriteSession& session, ProjectId project, Quota quot
   }
   const std::int64_t mark = warning_mark(quota.limit);
   const bool past = mark > 0 && quota.used + bytes >= mark;
-  if (past && !(quota.warned && quota.used >= mark)) {
+  const bool was_past = quota.warned && quota.used >= mark;
+  if (past && !was_past) {
     TRY(warn(session, project, quota, bytes));
   }
   return session.execute_later(

@@ -276,7 +276,7 @@ Result<std::vector<ExpiredUpload>> make_room(db::WriteSession& session, const Op
 Result<void> insert_upload(db::WriteSession& session, const Options& options,
                            const UploadRow& upload, const std::string& identity) {
   const Time now = session.now();
-  const auto inserted = session.execute_later(
+  auto inserted = session.execute_later(
       "INSERT INTO upload (id, project_id, repository_id, identity, generation, byte_offset, "
       "storage_token, content, boot_id, creation_time, expires_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, "
       "?, ?, ?)",

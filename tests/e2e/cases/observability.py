@@ -26,7 +26,7 @@ def metrics(case, user):
     check(headers["Content-Type"].startswith("text/plain"), headers["Content-Type"])
     text = body.decode()
     for line in text.splitlines():
-        check(line.startswith("#") or re.fullmatch(r'[a-z_:]+(\{([a-z_]+="([^"\\]|\\.)*",?)*\})? [0-9.eE+-]+|.*(NaN|Inf)', line), line)
+        check(line.startswith("#") or re.fullmatch(r'[a-z0-9_:]+(\{([a-z_]+="([^"\\]|\\.)*",?)*\})? [0-9.eE+-]+|.*(NaN|Inf)', line), line)
     for name in ("roadstead_http_requests_total", "roadstead_http_request_duration_seconds_bucket", "process_resident_memory_bytes",
                  "process_open_fds", "roadstead_database_writes_total"):
         check(re.search(rf"^{name}[{{ ]", text, re.MULTILINE), f"{name} is missing")
