@@ -298,8 +298,9 @@ Result<PostgresqlConnection::ResultPtr> PostgresqlConnection::drain() {
     }
   }
   const ResultPtr end = TRY(next_result(deadline));
-  if (lost_ || last == nullptr || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) {
-    return lost(error ? error->message : "the answers do not match what was sent");
+  if (last == nullptr || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) {
+    Error astray = lost("the answers do not match what was sent");
+    return error ? *error : astray;
   }
   if (error) {
     return *error;
@@ -502,7 +503,8 @@ Time PostgresqlConnection::now() {
 }
 
 bool PostgresqlConnection::is_lost() {
-  if (lost_) {
+  // Nobody has to do with it between two transactions.
+  if (lost_ || pipelining_) {
     return true;
   }
   pollfd waiting{PQsocket(handle_), POLLIN, 0};
