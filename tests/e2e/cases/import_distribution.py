@@ -10,10 +10,11 @@ import sqlite3
 import subprocess
 import time
 
+from backends import database_engine
 from cases.backup import roadstead
 from cases.export import ACCEPT, Distribution
 from harness import OCI_MANIFEST, Scratch, Skip, check, equal, find_client, images, started
-from server import find_binary
+from server import find_binary, program_environment
 
 # Whatever the collector may remove, it removes at once.
 EAGER = {"ROADSTEAD_GC_GRACE_SECONDS": "0", "ROADSTEAD_GC_INTERVAL_SECONDS": "1", "ROADSTEAD_LEASE_SECONDS": "1"}
@@ -216,7 +217,8 @@ def killed_in_the_middle(scratch, root, recorded):
                    "--data-dir", case.server.data]
         delay, text, seen = 0.02, None, set()
         for _ in range(KILLS_MAX):
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                                       env=program_environment(case.server.data, environment))
             try:
                 text, _ = process.communicate(timeout=delay)
                 break
@@ -235,7 +237,10 @@ def killed_in_the_middle(scratch, root, recorded):
 
 
 def count_artifacts(case):
-    """In a copy, as nobody but the program opens its database."""
+    """In a copy of the file, as nobody but the program opens that."""
+    if database_engine() != "sqlite":
+        case.server.backend.database.settle()
+        return int(case.server.rows("SELECT COUNT(*) FROM artifact")[0][0])
     copy = case.scratch.path("copy", "x")[:-2]
     for name in os.listdir(case.server.data):
         if name.startswith("roadstead.db"):
