@@ -15,14 +15,16 @@ ListKey key_from(const db::Row& row) {
 
 Result<std::optional<ListKey>> nth_project(db::ReadSession& session, std::int64_t /*scope*/,
                                            const ListKey& from, std::int64_t skip) {
-  return session.first("SELECT name FROM project WHERE name >= ? ORDER BY name LIMIT 1 OFFSET ?",
-                       {from.name, skip}, key_from);
+  return session.first(
+      "SELECT name FROM project /* by name */ WHERE name >= ? ORDER BY name LIMIT 1 OFFSET ?",
+      {from.name, skip}, key_from);
 }
 
 Result<std::optional<ListKey>> nth_public_project(db::ReadSession& session, std::int64_t /*scope*/,
                                                   const ListKey& from, std::int64_t skip) {
   return session.first(
-      "SELECT name FROM project WHERE public = 1 AND name >= ? ORDER BY name LIMIT 1 OFFSET ?",
+      "SELECT name FROM project /* by project_public */ WHERE public = 1 AND name >= ? ORDER BY "
+      "name LIMIT 1 OFFSET ?",
       {from.name, skip}, key_from);
 }
 

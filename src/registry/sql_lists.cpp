@@ -13,7 +13,8 @@ ListKey key_from(const db::Row& row) {
 Result<std::optional<ListKey>> nth_repository(db::ReadSession& session, std::int64_t /*scope*/,
                                               const ListKey& from, std::int64_t skip) {
   return session.first(
-      "SELECT creation_time, id FROM repository WHERE listed = 1 AND (creation_time, id) >= (?, ?) "
+      "SELECT creation_time, id FROM repository /* by repository_listed */ WHERE listed = 1 AND "
+      "(creation_time, id) >= (?, ?) "
       "ORDER BY creation_time, id LIMIT 1 OFFSET ?",
       {from.time, from.id, skip}, key_from);
 }
@@ -21,7 +22,8 @@ Result<std::optional<ListKey>> nth_repository(db::ReadSession& session, std::int
 Result<std::optional<ListKey>> nth_repository_of(db::ReadSession& session, std::int64_t scope,
                                                  const ListKey& from, std::int64_t skip) {
   return session.first(
-      "SELECT creation_time, id FROM repository WHERE project_id = ? AND listed = 1 AND "
+      "SELECT creation_time, id FROM repository /* by repository_listed_in */ WHERE project_id = ? "
+      "AND listed = 1 AND "
       "(creation_time, id) >= (?, ?) ORDER BY creation_time, id LIMIT 1 OFFSET ?",
       {scope, from.time, from.id, skip}, key_from);
 }
@@ -33,7 +35,8 @@ ListKey name_from(const db::Row& row) {
 Result<std::optional<ListKey>> nth_repository_name(db::ReadSession& session, std::int64_t /*scope*/,
                                                    const ListKey& from, std::int64_t skip) {
   return session.first(
-      "SELECT full_name FROM repository WHERE listed = 1 AND full_name >= ? ORDER BY full_name "
+      "SELECT full_name FROM repository /* by repository_listed_name */ WHERE listed = 1 AND "
+      "full_name >= ? ORDER BY full_name "
       "LIMIT 1 OFFSET ?",
       {from.name, skip}, name_from);
 }
@@ -41,7 +44,8 @@ Result<std::optional<ListKey>> nth_repository_name(db::ReadSession& session, std
 Result<std::optional<ListKey>> nth_repository_name_of(db::ReadSession& session, std::int64_t scope,
                                                       const ListKey& from, std::int64_t skip) {
   return session.first(
-      "SELECT name FROM repository WHERE project_id = ? AND listed = 1 AND name >= ? ORDER BY name "
+      "SELECT name FROM repository /* by repository_listed_name_in */ WHERE project_id = ? AND "
+      "listed = 1 AND name >= ? ORDER BY name "
       "LIMIT 1 OFFSET ?",
       {scope, from.name, skip}, name_from);
 }
@@ -49,7 +53,8 @@ Result<std::optional<ListKey>> nth_repository_name_of(db::ReadSession& session, 
 Result<std::optional<ListKey>> nth_artifact(db::ReadSession& session, std::int64_t scope,
                                             const ListKey& from, std::int64_t skip) {
   return session.first(
-      "SELECT push_time, id FROM artifact WHERE repository_id = ? AND listed = 1 AND "
+      "SELECT push_time, id FROM artifact /* by artifact_listed */ WHERE repository_id = ? AND "
+      "listed = 1 AND "
       "(push_time, id) >= (?, ?) ORDER BY push_time, id LIMIT 1 OFFSET ?",
       {scope, from.time, from.id, skip}, key_from);
 }
