@@ -55,7 +55,7 @@ Result<std::unique_ptr<storage::BlobStore>> open_store(const Settings& settings,
   options.observer = observer;
   options.spool = std::filesystem::path(settings.data_dir) / "spool";
   TRY(sys::make_directories(options.spool.string()));
-  return storage::open_s3_store(std::move(options));
+  return storage::open_s3_store(options);
 }
 
 Result<storage::S3Options> s3_options(std::string_view url) {

@@ -100,6 +100,6 @@ Result<S3Options> parse_s3_url(std::string_view url, Environment environment);
 ///   docker/registry/v2/blobs/…    blobs that CNCF distribution left; read and removed
 /// Asks the store whether the bucket can be used. Errors: kInvalid + kConfiguration when it cannot;
 /// kUnavailable + kStorage when the store does not answer.
-Result<std::unique_ptr<BlobStore>> open_s3_store(S3Options options);
+Result<std::unique_ptr<BlobStore>> open_s3_store(const S3Options& options);
 
 }  // namespace roadstead::storage

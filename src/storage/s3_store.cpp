@@ -278,7 +278,7 @@ std::string_view to_string(S3Outcome outcome) {
   return kNames.at(static_cast<std::size_t>(outcome));
 }
 
-Result<std::unique_ptr<BlobStore>> open_s3_store(S3Options options) {
+Result<std::unique_ptr<BlobStore>> open_s3_store(const S3Options& options) {
   auto store = std::make_unique<S3Store>(options);
   TRY(store->prepare());
   return std::unique_ptr<BlobStore>(std::move(store));

@@ -19,7 +19,8 @@ namespace roadstead::storage::internal {
 /// the cache, the thread that makes it and its readers.
 class CacheFill {
  public:
-  CacheFill(model::Digest digest, std::string path) : digest_(digest), path_(std::move(path)) {}
+  CacheFill(model::Digest digest, std::string path)
+      : digest_(std::move(digest)), path_(std::move(path)) {}
 
   /// Until this or fail() is called, wait_open() waits. `source` is opened at the store.
   Result<void> begin(std::unique_ptr<BlobReader> source);

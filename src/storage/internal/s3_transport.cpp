@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/guarded.h"
@@ -231,7 +232,9 @@ void HttpExchange::State::start() {
   curl_slist* list = nullptr;
   for (const auto& [name, value] : request.headers) {
     // "name;" is how libcurl writes a header without a value.
-    list = curl_slist_append(list, (value.empty() ? name + ";" : name + ": " + value).c_str());
+    const std::string line =
+        value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value);
+    list = curl_slist_append(list, line.c_str());
   }
   // Waiting for 100-continue costs a round trip, and a second where a store does not know it.
   list = curl_slist_append(list, "Expect:");
