@@ -218,8 +218,7 @@ Result<void> bring_blob(db::WriteSession& session, const Options& options, Proje
   const Time until = session.now() + options.lease();
   TRY(insert_lease(session, holder, held.blob, until));
   TRY(review(session, Review::kRepositoryBlob, holder.repository, held.blob.value, until));
-  TRY(arrival.landing.unlimited ? charge_unlimited(session, project, held.size)
-                                : charge(session, project, held.size));
+  TRY(charge(session, project, held.size, arrival.landing.unlimited));
   return insert_count(session, project, held);
 }
 

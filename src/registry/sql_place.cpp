@@ -34,18 +34,17 @@ Result<Place> place_by(db::ReadSession& session, std::string_view sql, const Cal
 
 std::string landing_query(std::string_view condition) {
   // Locked is the repository only; whoever relies on a blob locks that.
-  return std::string(
-             "SELECT r.id, r.name, (SELECT q.hard_limit FROM quota q WHERE q.project_id = "
-             "r.project_id), (SELECT b.id FROM blob b WHERE b.digest = ?) FROM repository r WHERE ")
-      .append(condition)
-      .append(" FOR KEY SHARE");
+  return fmt::format(
+      "SELECT r.id, r.name, {}, (SELECT b.id FROM blob b WHERE b.digest = ?) FROM repository r "
+      "WHERE {} FOR KEY SHARE",
+      kLimitColumn, condition);
 }
 
 std::optional<Landing> landing_from(const db::Row& row) {
   if (row.text(1).starts_with('~')) {
     return std::nullopt;
   }
-  return Landing{row.id<RepositoryId>(0), row.is_null(2) || row.integer(2) < 0, !row.is_null(3)};
+  return Landing{row.id<RepositoryId>(0), is_unlimited(row, 2), !row.is_null(3)};
 }
 
 }  // namespace
@@ -65,7 +64,7 @@ Result<Place> find_place(db::ReadSession& session, const Caller& caller,
 
 Result<PlaceWithRoom> find_place_with_room(db::ReadSession& session, const Caller& caller,
                                            const model::RepositoryName& repository) {
-  static const std::string kSql = access_query(fmt::format("{}, {}", kPlaceColumns, kRoomColumns),
+  static const std::string kSql = access_query(fmt::format("{}, {}", kPlaceColumns, room_columns()),
                                                fmt::format("{} {}", kJoinRepository, kJoinQuota));
   Room room;
   const Place place = TRY(place_by(session, kSql, caller, repository, [&](const db::Row& row) {

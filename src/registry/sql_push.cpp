@@ -128,22 +128,21 @@ struct Before {
 Result<Before> look_before(db::ReadSession& session, const Holder& holder,
                            const NewArtifact& artifact) {
   const std::string& digest = artifact.digest.to_string();
-  Before before;
-  TRY(session.each(
+  static const std::string kSql = fmt::format(
       "SELECT a.id, a.manifest_id, a.leased_until, r.listed, EXISTS (SELECT 1 FROM artifact s "
-      "WHERE s.repository_id = r.id AND s.subject_digest = ?), (SELECT q.hard_limit FROM quota q "
-      "WHERE q.project_id = r.project_id) FROM repository r LEFT JOIN artifact a ON "
-      "a.repository_id = r.id AND a.digest = ? WHERE r.id = ?",
-      {digest, digest, holder.repository}, [&](const db::Row& row) {
-        if (!row.is_null(0)) {
-          before.present =
-              Before::Present{row.id<ArtifactId>(0), row.id<ManifestId>(1), row.time(2)};
-        }
-        before.listed = row.boolean(3);
-        before.has_referrers = row.boolean(4);
-        before.unlimited = row.is_null(5) || row.integer(5) < 0;
-        return false;
-      }));
+      "WHERE s.repository_id = r.id AND s.subject_digest = ?), {} FROM repository r LEFT JOIN "
+      "artifact a ON a.repository_id = r.id AND a.digest = ? WHERE r.id = ?",
+      kLimitColumn);
+  Before before;
+  TRY(session.each(kSql, {digest, digest, holder.repository}, [&](const db::Row& row) {
+    if (!row.is_null(0)) {
+      before.present = Before::Present{row.id<ArtifactId>(0), row.id<ManifestId>(1), row.time(2)};
+    }
+    before.listed = row.boolean(3);
+    before.has_referrers = row.boolean(4);
+    before.unlimited = is_unlimited(row, 5);
+    return false;
+  }));
   return before;
 }
 
@@ -158,7 +157,7 @@ Result<void> count_manifest(db::WriteSession& session, ProjectId project,
       return {};
     }
   }
-  return unlimited ? charge_unlimited(session, project, size) : charge(session, project, size);
+  return charge(session, project, size, unlimited);
 }
 
 /// Nobody has the artifact as a child yet, so that a subject is all that may hide it.

@@ -60,8 +60,14 @@ Result<void> warn(db::WriteSession& session, ProjectId project, const Quota& quo
   return emit_event(session, "QUOTA_WARNING", event.take());
 }
 
-/// As kRoomColumns, without what is open.
-constexpr std::string_view kQuotaColumns = kRoomColumns.substr(0, kRoomColumns.rfind(", CASE"));
+constexpr std::string_view kQuotaColumns =
+    "q.hard_limit, q.warned, CASE WHEN q.hard_limit < 0 THEN 0 ELSE q.used + COALESCE((SELECT "
+    "SUM(d.bytes) FROM quota_delta d WHERE d.project_id = q.project_id), 0) END, CASE WHEN "
+    "q.hard_limit < 0 THEN 0 ELSE COALESCE((SELECT SUM(s.headroom) FROM quota_slice s WHERE "
+    "s.project_id = q.project_id), 0) END";
+constexpr std::string_view kStagedColumn =
+    "CASE WHEN q.hard_limit < 0 THEN 0 ELSE COALESCE((SELECT SUM(o.byte_offset) FROM upload o "
+    "WHERE o.project_id = q.project_id), 0) END";
 constexpr int kQuotaColumnCount = 4;
 static_assert(kRoomColumnCount == kQuotaColumnCount + 1);
 
@@ -163,13 +169,17 @@ Result<Quota> read_quota(db::ReadSession& session, ProjectId project) {
   return quota.value_or(Quota());
 }
 
+std::string room_columns() {
+  return fmt::format("{}, {}", kQuotaColumns, kStagedColumn);
+}
+
 Room room_from(const db::Row& row, int first_column) {
   return Room{quota_from(row, first_column), row.integer(first_column + kQuotaColumnCount)};
 }
 
 Result<Room> read_room(db::ReadSession& session, ProjectId project) {
   static const std::string kSql =
-      fmt::format("SELECT {} FROM quota q WHERE q.project_id = ?", kRoomColumns);
+      fmt::format("SELECT {} FROM quota q WHERE q.project_id = ?", room_columns());
   const auto room =
       TRY(session.first(kSql, {project}, [](const db::Row& row) { return room_from(row, 0); }));
   return room.value_or(Room());
@@ -206,8 +216,14 @@ Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t b
   return charge_row(session, project, quota, bytes);
 }
 
-Result<void> charge_unlimited(db::WriteSession& session, ProjectId project, std::int64_t bytes) {
-  return bytes == 0 ? Result<void>() : append(session, project, bytes);
+bool is_unlimited(const db::Row& row, int limit_column) {
+  return row.is_null(limit_column) || row.integer(limit_column) < 0;
+}
+
+Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t bytes,
+                    bool unlimited) {
+  return unlimited && bytes != 0 ? append(session, project, bytes)
+                                 : charge(session, project, bytes);
 }
 
 }  // namespace internal

@@ -142,7 +142,7 @@ Result<SeenUpload> read_upload(db::ReadSession& session, const Options& options,
       "c.expires_at > ?) ELSE 0 END, CASE WHEN up.id IS NULL THEN (SELECT COUNT(*) FROM upload c "
       "WHERE c.project_id = p.id AND c.expires_at > ?) ELSE 0 END";
   static const std::string kSql =
-      access_query(fmt::format("{}, {}, {}", kColumns, kRoomColumns, kOpen),
+      access_query(fmt::format("{}, {}, {}", kColumns, room_columns(), kOpen),
                    fmt::format("{} LEFT JOIN upload up ON up.id = ? AND up.repository_id = r.id {}",
                                kJoinRepository, kJoinQuota));
   constexpr int kRoom = kFirstColumn + kRowColumns;

@@ -28,12 +28,7 @@ struct Room {
   std::int64_t staged = 0;  ///< Bytes, by the rows of uploads; 0 when there is no limit.
 };
 /// Of `q`, the quota of a project, for a statement that asks for other things as well.
-inline constexpr std::string_view kRoomColumns =
-    "q.hard_limit, q.warned, CASE WHEN q.hard_limit < 0 THEN 0 ELSE q.used + COALESCE((SELECT "
-    "SUM(d.bytes) FROM quota_delta d WHERE d.project_id = q.project_id), 0) END, CASE WHEN "
-    "q.hard_limit < 0 THEN 0 ELSE COALESCE((SELECT SUM(s.headroom) FROM quota_slice s WHERE "
-    "s.project_id = q.project_id), 0) END, CASE WHEN q.hard_limit < 0 THEN 0 ELSE COALESCE((SELECT "
-    "SUM(o.byte_offset) FROM upload o WHERE o.project_id = q.project_id), 0) END";
+std::string room_columns();
 inline constexpr int kRoomColumnCount = 5;
 Room room_from(const db::Row& row, int first_column);
 Result<Room> read_room(db::ReadSession& session, ProjectId project);
@@ -44,7 +39,12 @@ Error quota_exceeded(const Quota& quota, std::int64_t adding);
 /// project has one writer, nears a mark, or must move what is promised; a negative amount waits for
 /// nobody.
 Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t bytes);
-/// The same for a project that this transaction saw to have no limit.
-Result<void> charge_unlimited(db::WriteSession& session, ProjectId project, std::int64_t bytes);
+/// Of the project of `r`, a repository: its limit, for a statement that asks for other things too.
+inline constexpr std::string_view kLimitColumn =
+    "(SELECT q.hard_limit FROM quota q WHERE q.project_id = r.project_id)";
+bool is_unlimited(const db::Row& row, int limit_column);
+/// As above. `unlimited`: this transaction saw that the project has no limit, and need not ask.
+Result<void> charge(db::WriteSession& session, ProjectId project, std::int64_t bytes,
+                    bool unlimited);
 
 }  // namespace roadstead::registry::internal
